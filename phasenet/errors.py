@@ -1,0 +1,29 @@
+"""What can go wrong: every error is one sentence that says what, where, got, wanted, the way out."""
+
+
+class PhasenetError(Exception):
+    """Any error that phasenet raises on purpose; the command line prints it as one line."""
+
+
+class SettingsError(PhasenetError, ValueError):
+    """A setting, a coupling or an argument has a value that cannot be used."""
+
+
+class StudyError(PhasenetError, ValueError):
+    """A study module cannot be loaded or does not describe a study."""
+
+
+class ShapeError(PhasenetError, ValueError):
+    """Arrays do not fit together."""
+
+
+class FileKindError(PhasenetError, ValueError):
+    """A file is truncated, foreign, of another kind, or of a format that this version cannot read."""
+
+
+class MissingInputError(PhasenetError, FileNotFoundError):
+    """A file that a step needs is not there."""
+
+
+class StoppedEarlyError(PhasenetError, RuntimeError):
+    """Work was interrupted in good order; calling again goes on from the last finished piece."""

@@ -1,0 +1,1 @@
+"""Tensor trains and their algebra; numpy and scipy only."""
