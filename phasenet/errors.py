@@ -1,4 +1,4 @@
-"""What can go wrong: every error is one sentence that says what, where, got, wanted, the way out."""
+"""What can go wrong: one sentence each, with what, where, got, wanted and the way out."""
 
 
 class PhasenetError(Exception):
@@ -18,7 +18,7 @@ class ShapeError(PhasenetError, ValueError):
 
 
 class FileKindError(PhasenetError, ValueError):
-    """A file is truncated, foreign, of another kind, or of a format that this version cannot read."""
+    """A file is truncated, foreign, of another kind, or of a format newer than this version."""
 
 
 class MissingInputError(PhasenetError, FileNotFoundError):

@@ -33,7 +33,9 @@ class ParameterPoint:
         given = {**(mapping or {}), **couplings}
         for name, value in given.items():
             if isinstance(value, bool) or not math.isfinite(float(value)):
-                raise SettingsError(f"coupling {name} is {value!r}; it must be a finite real number")
+                raise SettingsError(
+                    f"coupling {name} is {value!r}; it must be a finite real number"
+                )
         return cls(tuple(sorted((name, canonical_number(v)) for name, v in given.items())))
 
     @property

@@ -15,7 +15,8 @@ def stream(seed: int, *names: str) -> np.random.Generator:
     *names
         What the numbers are for, from the general to the particular.
 
-    >>> int(stream(0, "shots", "D=1").integers(1000)) == int(stream(0, "shots", "D=1").integers(1000))
+    >>> one, two = stream(0, "shots", "D=1"), stream(0, "shots", "D=1")
+    >>> int(one.integers(1000)) == int(two.integers(1000))
     True
     """
     return np.random.default_rng([seed, derived_seed(0, *names)])

@@ -1,0 +1,229 @@
+"""Training of a classifier with early stopping, and its scores beside the nulls."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from phasenet.errors import SettingsError
+from phasenet.networks.convolutional import (
+    KIND,
+    ConvolutionalClassifier,
+    build,
+    load_weights,
+    weights_of,
+)
+from phasenet.networks.nulls import bayes_decisions, fit_local_classifier
+from phasenet.records import Score, Snapshots, TrainedNetwork
+from phasenet.seeds import derived_seed
+from phasenet.settings import TrainSettings
+from phasenet.trains.train import Array, FloatArray, IntArray
+
+Progress = Callable[[int, int, str], None]
+
+SCORED_SPLITS = ("test", "critical")
+_EVALUATION_BATCH = 16384
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Single-threaded, deterministic torch, so that the same seed gives the same bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(False)
+
+
+def train_classifier(
+    snapshots: Snapshots,
+    settings: TrainSettings,
+    *,
+    site_dim: int,
+    seed: int,
+    progress: Progress,
+) -> TrainedNetwork:
+    """Train on the split ``train``, stop by the split ``validation``, score on held-out points.
+
+    Parameters
+    ----------
+    snapshots
+        At least two classes in both splits.
+    settings
+        Architecture and optimiser.
+    site_dim
+        Number of local states.
+    seed
+        Seed of the run.
+    progress
+        Receives (epoch, most epochs, one line).
+
+    Raises
+    ------
+    SettingsError
+        The chain is shorter than the network's window, or a split lacks a class.
+    """
+    architecture = _architecture(snapshots, settings, site_dim)
+    with one_thread():
+        torch.manual_seed(derived_seed(seed, "network", "initial weights"))
+        network = build(architecture)
+        history, outcome = _fit(network, snapshots, settings, seed, progress)
+        decide = {
+            "network": logits_function(network),
+            "local features": fit_local_classifier(snapshots, site_dim),
+        }
+        scores = tuple(
+            score for split in SCORED_SPLITS for score in _scores(snapshots, split, decide)
+        )
+        return TrainedNetwork(
+            architecture=architecture,
+            weights=weights_of(network),
+            classes=snapshots.classes,
+            history=history,
+            scores=scores,
+            outcome=outcome,
+        )
+
+
+def logits_function(network: ConvolutionalClassifier) -> Callable[[Array], FloatArray]:
+    """Batch function: local states (shots, sites) to logits (shots, classes), float64."""
+
+    def logits(spins: Array) -> FloatArray:
+        with torch.no_grad():
+            parts = [
+                network(torch.from_numpy(np.ascontiguousarray(spins[start : start + batch])))
+                for start in range(0, len(spins), batch)
+            ]
+        return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
+
+    batch = _EVALUATION_BATCH
+    return logits
+
+
+def probability_function(record: TrainedNetwork) -> Callable[[Array], FloatArray]:
+    """Batch function of a stored classifier: class probabilities in float64 arithmetic."""
+    network = build(record.architecture)
+    load_weights(network, record.weights)
+    logits = logits_function(network.double())
+
+    def probabilities(spins: Array) -> FloatArray:
+        values = logits(spins)
+        values -= values.max(axis=1, keepdims=True)
+        weights = np.exp(values)
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    return probabilities
+
+
+def _architecture(snapshots: Snapshots, settings: TrainSettings, site_dim: int) -> dict[str, Any]:
+    window = 1 + len(settings.channels) * (settings.kernel - 1)
+    length = snapshots.spins.shape[1]
+    if length < window:
+        raise SettingsError(
+            f"the chain has {length} sites, the network sees {window} at once; "
+            "lower train.kernel or the number of train.channels"
+        )
+    return {
+        "kind": KIND,
+        "site_dim": site_dim,
+        "channels": list(settings.channels),
+        "kernel": settings.kernel,
+        "classes": len(snapshots.classes),
+    }
+
+
+def _fit(
+    network: ConvolutionalClassifier,
+    snapshots: Snapshots,
+    settings: TrainSettings,
+    seed: int,
+    progress: Progress,
+) -> tuple[dict[str, FloatArray], str]:
+    x, y = _tensors(snapshots, "train")
+    x_valid, y_valid = _tensors(snapshots, "validation")
+    loss = torch.nn.CrossEntropyLoss(weight=_balance(y, len(snapshots.classes)))
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.max_epochs)
+    generator = torch.Generator().manual_seed(derived_seed(seed, "network", "batches"))
+    curves: dict[str, list[float]] = {"train_loss": [], "validation_loss": []}
+    best, best_epoch, kept = np.inf, 0, weights_of(network)
+    epoch = 0
+    while epoch < settings.max_epochs and epoch - best_epoch < settings.patience:
+        epoch += 1
+        curves["train_loss"].append(_epoch(network, x, y, loss, optimiser, settings, generator))
+        decay.step()
+        with torch.no_grad():
+            curves["validation_loss"].append(float(loss(network(x_valid), y_valid)))
+        if curves["validation_loss"][-1] < best:
+            best, best_epoch, kept = curves["validation_loss"][-1], epoch, weights_of(network)
+        progress(epoch, settings.max_epochs, f"validation loss {curves['validation_loss'][-1]:.4f}")
+    load_weights(network, kept)
+    stopped = (
+        "no better for patience epochs" if epoch < settings.max_epochs else "max_epochs reached"
+    )
+    outcome = f"{stopped}; best validation loss {best:.4f} at epoch {best_epoch} of {epoch}"
+    return {name: np.asarray(curve) for name, curve in curves.items()}, outcome
+
+
+def _epoch(
+    network: ConvolutionalClassifier,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    loss: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    settings: TrainSettings,
+    generator: torch.Generator,
+) -> float:
+    total = 0.0
+    batches = torch.split(torch.randperm(len(x), generator=generator), settings.batch)
+    for batch in batches:
+        optimiser.zero_grad()
+        value = loss(network(x[batch]), y[batch])
+        value.backward()
+        optimiser.step()
+        total += float(value.detach())
+    return total / len(batches)
+
+
+def _tensors(snapshots: Snapshots, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    chosen = snapshots.in_split(split)
+    labels = snapshots.label_index[chosen]
+    missing = set(range(len(snapshots.classes))) - set(labels.tolist())
+    if missing or len(snapshots.classes) < 2:
+        raise SettingsError(
+            f"split {split} holds snapshots of {len(set(labels.tolist()))} classes; wanted all of "
+            f"{', '.join(snapshots.classes) or 'at least two'}"
+        )
+    return torch.from_numpy(snapshots.spins[chosen]), torch.from_numpy(labels)
+
+
+def _balance(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    counts = torch.bincount(labels, minlength=classes).float()
+    return counts.sum() / (classes * counts)
+
+
+def _scores(
+    snapshots: Snapshots, split: str, decide: dict[str, Callable[[Array], FloatArray]]
+) -> list[Score]:
+    chosen = snapshots.in_split(split)
+    if len(chosen) == 0:
+        return []
+    truth = snapshots.label_index[chosen]
+    decisions: dict[str, IntArray] = {
+        name: function(snapshots.spins[chosen]).argmax(axis=1) for name, function in decide.items()
+    }
+    decisions["Bayes optimum"] = bayes_decisions(snapshots.class_log_likelihood[chosen], truth)
+    return [_score(name, split, guess == truth) for name, guess in decisions.items()]
+
+
+def _score(name: str, split: str, right: Array) -> Score:
+    accuracy = float(right.mean())
+    error = float(np.sqrt(accuracy * (1 - accuracy) / len(right)))
+    return Score(classifier=name, split=split, accuracy=accuracy, error=error, shots=len(right))

@@ -1,0 +1,321 @@
+"""The stored values, one for each kind of file: read this to know what flows through phasenet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasenet.errors import SettingsError, ShapeError
+from phasenet.points import ParameterPoint
+from phasenet.study import Boundary
+from phasenet.trains.infinite import InfiniteTrain
+from phasenet.trains.train import Array, FloatArray, TensorTrain
+
+FileId = NewType("FileId", str)
+
+SPLITS = ("train", "validation", "test", "critical", "unlabelled")
+UNLABELLED = -1
+
+
+class DmrgOutcome(Enum):
+    """How a ground-state search ended; the value is the sentence for the user."""
+
+    CONVERGED = "energy and entropy changes are below energy_atol and entropy_atol"
+    SWEEP_LIMIT = "max_sweeps reached; raise it, or max_bond, or expect an approximate state"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroundState:
+    """Ground state of one point.
+
+    Parameters
+    ----------
+    point
+        Couplings.
+    spin
+        Spin of each site.
+    train
+        Right-canonical cores: an open chain of norm 1, or the repeating cell of an infinite one.
+    schmidt_values
+        On the bond left of each core; for an open chain the first is (1,).
+    bond_charges
+        2 Sz carried by each index of the bond left of each core and, last, right of the last core.
+    energy
+        Per site, in units of the exchange; of an open chain the total divided by its length,
+        pinning fields included.
+    variance
+        (<H^2> - <H>^2) / length for an open chain, in squared units; NaN for an infinite one.
+    truncation
+        Largest discarded weight of the last sweep.
+    outcome, sweeps
+        How and when the search ended.
+    """
+
+    point: ParameterPoint
+    spin: float
+    train: TensorTrain | InfiniteTrain
+    schmidt_values: tuple[FloatArray, ...]
+    bond_charges: tuple[NDArray[np.int64], ...]
+    energy: float
+    variance: float
+    truncation: float
+    outcome: DmrgOutcome
+    sweeps: int
+
+    @property
+    def boundary(self) -> Boundary:
+        """Open chain or infinite."""
+        return Boundary.FINITE if isinstance(self.train, TensorTrain) else Boundary.INFINITE
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PointLabel:
+    """What is known of the phase of one point, and why.
+
+    Parameters
+    ----------
+    label
+        Label of the phase, or None where it is undetermined.
+    split
+        One of SPLITS: ``critical`` is labelled, but the chain is too short for it to be trained on.
+    reason
+        One sentence.
+    """
+
+    point: ParameterPoint
+    label: str | None
+    split: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshots:
+    """Labelled measurement outcomes of open chains.
+
+    Parameters
+    ----------
+    spins
+        Local states, uint8 of shape (shots, sites); 0 is the highest weight.
+    basis
+        Measured spin component on every site.
+    points
+        One entry for each point, in grid order.
+    point_index
+        For each shot, the index of its point, int32 of shape (shots,).
+    classes
+        Labels that occur, in the order of the study's phases.
+    log_probability
+        Natural logarithm of the probability of each shot in its own state, (shots,).
+    class_log_likelihood
+        ln p(shot | class), shape (shots, classes), for the equal mixture of the states of that
+        class in the shot's own split; NaN in splits where it is not computed.
+    """
+
+    spins: NDArray[np.uint8]
+    basis: str
+    points: tuple[PointLabel, ...]
+    point_index: NDArray[np.int32]
+    classes: tuple[str, ...]
+    log_probability: FloatArray
+    class_log_likelihood: FloatArray
+
+    def __post_init__(self) -> None:
+        shots = len(self.spins)
+        shapes = {
+            "point_index": (self.point_index.shape, (shots,)),
+            "log_probability": (self.log_probability.shape, (shots,)),
+            "class_log_likelihood": (self.class_log_likelihood.shape, (shots, len(self.classes))),
+        }
+        for name, (got, wanted) in shapes.items():
+            if got != wanted:
+                raise ShapeError(f"{name} has shape {got}; wanted {wanted}")
+
+    @property
+    def label_index(self) -> NDArray[np.int64]:
+        """Class of each shot, -1 where the label is undetermined."""
+        order = {label: index for index, label in enumerate(self.classes)}
+        of_point = [UNLABELLED if p.label is None else order[p.label] for p in self.points]
+        return np.asarray(of_point, dtype=np.int64)[self.point_index]
+
+    def in_split(self, split: str) -> NDArray[np.int64]:
+        """Indices of the shots of one split."""
+        if split not in SPLITS:
+            raise SettingsError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
+        members = np.asarray([p.split == split for p in self.points], dtype=bool)
+        return np.flatnonzero(members[self.point_index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """Accuracy of one classifier on one split, with its binomial standard error."""
+
+    classifier: str
+    split: str
+    accuracy: float
+    error: float
+    shots: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedNetwork:
+    """A classifier as plain arrays.
+
+    Parameters
+    ----------
+    architecture
+        Plain values that rebuild the network, ``kind`` among them.
+    weights
+        Arrays by name.
+    classes
+        Labels in the order of the outputs.
+    history
+        Curves by name, each of shape (epochs,).
+    scores
+        Accuracies of the network and of the nulls.
+    outcome
+        Why training stopped, a sentence.
+    """
+
+    architecture: Mapping[str, Any]
+    weights: Mapping[str, Array]
+    classes: tuple[str, ...]
+    history: Mapping[str, FloatArray]
+    scores: tuple[Score, ...]
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TensorizedClassifier:
+    """Class probabilities of a network as one train, with what its construction cost.
+
+    Parameters
+    ----------
+    train
+        Outputs are the probabilities of the classes, in order.
+    classes
+        Labels in the order of the outputs.
+    data_error
+        Relative L2 error on held-out snapshots.
+    agreement, agreement_error
+        Fraction of held-out snapshots with the same decision, and its standard error.
+    held_out
+        Number of those snapshots.
+    uniform_error
+        Relative L2 error on uniformly random configurations.
+    evaluations
+        Distinct configurations evaluated.
+    outcome
+        Why the construction stopped, a sentence.
+    history
+        Curves by name, each of shape (half sweeps,).
+    """
+
+    train: TensorTrain
+    classes: tuple[str, ...]
+    data_error: float
+    agreement: float
+    agreement_error: float
+    held_out: int
+    uniform_error: float
+    evaluations: int
+    outcome: str
+    history: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Column:
+    """One observable for each row of a table.
+
+    Parameters
+    ----------
+    name, unit, meaning
+        ``unit`` is ``1`` for pure numbers; ``meaning`` is one sentence.
+    values, errors
+        Shape (rows,); NaN where there is none.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    values: FloatArray
+    errors: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table:
+    """Observables of many states: one row a point (or a file), one column an observable.
+
+    Parameters
+    ----------
+    rows
+        Name of each row.
+    points
+        Couplings of each row; empty for files of unknown couplings.
+    labels
+        Phase of each row, an empty text where undetermined.
+    reasons
+        Why, one sentence for each row.
+    columns
+        Observables.
+    """
+
+    rows: tuple[str, ...]
+    points: tuple[ParameterPoint, ...]
+    labels: tuple[str, ...]
+    reasons: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """Column by its name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SettingsError(
+            f"table has no column {name!r}; it has {', '.join(c.name for c in self.columns)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundary1D:
+    """Where two phases meet along one coupling.
+
+    Parameters
+    ----------
+    coupling, method
+        What is varied, and how the number was found.
+    lower, upper
+        Bracket, or estimate -/+ its error.
+    below, above
+        Labels on both sides.
+    at
+        The other couplings.
+    """
+
+    coupling: str
+    method: str
+    lower: float
+    upper: float
+    below: str
+    above: str
+    at: Mapping[str, float]
+
+    @property
+    def value(self) -> float:
+        """Middle of the bracket."""
+        return (self.lower + self.upper) / 2
+
+    @property
+    def error(self) -> float:
+        """Half the width of the bracket."""
+        return (self.upper - self.lower) / 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PhaseDiagram:
+    """Boundaries that follow from a table."""
+
+    table: Table
+    boundaries: tuple[Boundary1D, ...]

@@ -1,0 +1,122 @@
+"""Settings of each step, checked at the edge; an unknown key is an error with the nearest name."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from phasenet.errors import SettingsError
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> Self:
+        """Settings from a mapping, or SettingsError in one sentence.
+
+        >>> SampleSettings.checked({"shots": 100}).shots
+        100
+        >>> SampleSettings.checked({"shot": 100})
+        Traceback (most recent call last):
+        phasenet.errors.SettingsError: sample setting 'shot' is unknown; did you mean 'shots'?
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise SettingsError(cls._sentence(error)) from None
+
+    @classmethod
+    def _sentence(cls, error: ValidationError) -> str:
+        step = cls.__name__.removesuffix("Settings").lower()
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = [str(key) for key in cls.model_fields]
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
+            return f"{step} setting {name!r} is unknown; {hint}"
+        return f"{step} setting {name!r} is {first.get('input')!r}; {first['msg']}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return self.model_dump(mode="json")
+
+
+class FiniteSettings(Settings):
+    """Finite DMRG of an open chain."""
+
+    length: Annotated[int, Field(ge=4)] = 32
+    pinning_field: float = 0.5
+    max_bond: Count = 48
+    cutoff: Positive = 1e-10
+    energy_atol: Positive = 1e-9
+    entropy_atol: Positive = 1e-5
+    max_sweeps: Count = 40
+
+
+class InfiniteSettings(Settings):
+    """Infinite DMRG of a repeating cell."""
+
+    cell: Count = 2
+    max_bond: Count = 64
+    cutoff: Positive = 1e-10
+    energy_atol: Positive = 1e-9
+    entropy_atol: Positive = 1e-6
+    max_sweeps: Count = 200
+
+
+class SampleSettings(Settings):
+    """Snapshots and their labels; a chain must be ``xi_per_length`` correlation lengths long."""
+
+    shots: Count = 4000
+    basis: Literal["Sz"] = "Sz"
+    validation: Fraction = 0.2
+    test: Fraction = 0.2
+    xi_per_length: Positive = 4.0
+
+
+class TrainSettings(Settings):
+    """Convolutional classifier and its training."""
+
+    channels: tuple[Count, ...] = (8, 8)
+    kernel: Count = 3
+    learning_rate: Positive = 1e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-5
+    batch: Count = 256
+    max_epochs: Count = 60
+    patience: Count = 6
+
+
+class TensorizeSettings(Settings):
+    """Tensor train of the classifier."""
+
+    tol: Positive = 1e-5
+    max_rank: Count = 48
+    samples: Count = 4000
+    max_evaluations: Count = 2_000_000
+
+
+class MeasureSettings(Settings):
+    """Observables of each state; the string runs over the middle ``bulk`` fraction of the chain."""
+
+    bulk: Fraction = 0.5
+
+
+class RunSettings(Settings):
+    """Settings of a whole run, one group for each step, and the one seed of all random streams."""
+
+    seed: int = 0
+    finite: FiniteSettings = FiniteSettings()
+    infinite: InfiniteSettings = InfiniteSettings()
+    sample: SampleSettings = SampleSettings()
+    train: TrainSettings = TrainSettings()
+    tensorize: TensorizeSettings = TensorizeSettings()
+    measure: MeasureSettings = MeasureSettings()

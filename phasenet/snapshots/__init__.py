@@ -1,0 +1,1 @@
+"""Measurement snapshots of ground states."""

@@ -1,0 +1,260 @@
+"""A study: one spin chain, its couplings, grid, symmetries, known phases and settings."""
+
+import ast
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from phasenet.errors import MissingInputError, StudyError
+from phasenet.identity import digest
+from phasenet.points import Grid, ParameterPoint
+from phasenet.settings import RunSettings
+
+INVARIANTS = ("z2z2", "time_reversal", "inversion")
+
+
+class Boundary(StrEnum):
+    """How a chain ends."""
+
+    FINITE = "finite"
+    INFINITE = "infinite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """What a study needs to know of a chain to build its model.
+
+    Parameters
+    ----------
+    boundary
+        Open chain, or repeating cell.
+    length
+        Sites of the open chain or of the cell.
+    pinning_field
+        Strength h of the field -h Sz on the first and +h Sz on the last site of an open chain,
+        in units of the exchange; it fixes the edge spins.
+    """
+
+    boundary: Boundary
+    length: int
+    pinning_field: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A phase, recognised by the SPT invariants of the infinite ground state.
+
+    Parameters
+    ----------
+    label
+        Short name in files, such as ``haldane``.
+    title
+        Name in figures.
+    invariants
+        Value (+1 or -1) of each invariant that the phase is recognised by.
+    citation
+        Where the phase is established.
+    """
+
+    label: str
+    title: str
+    invariants: Mapping[str, int]
+    citation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownTransition:
+    """A phase boundary from the literature, drawn as a mark and never used to label.
+
+    Parameters
+    ----------
+    coupling
+        The coupling that is varied.
+    value, error
+        Its critical value and the quoted uncertainty.
+    at
+        The other couplings.
+    citation
+        Source.
+    """
+
+    coupling: str
+    value: float
+    error: float
+    at: Mapping[str, float]
+    citation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCard:
+    """What later steps and files need to know of a study: plain values, no code.
+
+    Parameters
+    ----------
+    name, title, hamiltonian
+        Name in file names, title and formula in figures.
+    varied
+        Couplings that take more than one value on the grid.
+    phases, transitions
+        As in :class:`Study`.
+    settings
+        Settings of all steps.
+    """
+
+    name: str
+    title: str
+    hamiltonian: str
+    varied: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    transitions: tuple[KnownTransition, ...]
+    settings: RunSettings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card as plain JSON values."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "hamiltonian": self.hamiltonian,
+            "varied": list(self.varied),
+            "phases": [{**vars(p), "invariants": dict(p.invariants)} for p in self.phases],
+            "transitions": [{**vars(t), "at": dict(t.at)} for t in self.transitions],
+            "settings": self.settings.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "StudyCard":
+        """Card from plain values, as a file holds them."""
+        try:
+            return cls(
+                name=str(values["name"]),
+                title=str(values["title"]),
+                hamiltonian=str(values["hamiltonian"]),
+                varied=tuple(str(name) for name in values["varied"]),
+                phases=tuple(Phase(**phase) for phase in values["phases"]),
+                transitions=tuple(KnownTransition(**t) for t in values["transitions"]),
+                settings=RunSettings.checked(values["settings"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise StudyError(f"the study card of the file lacks or misnames {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One spin chain and everything that a run needs to know of it.
+
+    Parameters
+    ----------
+    name
+        Name of the study in file names: letters, digits, ``_`` and ``-``.
+    title, hamiltonian
+        For figures and tables.
+    spin
+        Spin of each site, 1/2, 1, ...
+    build_model
+        Returns the TeNPy model of a point on a chain.
+    product_state
+        Returns the local states (TeNPy's labels) that DMRG starts from, for a number of sites.
+    grid
+        The points of parameter space.
+    phases
+        Known phases with the invariants that identify them.
+    transitions
+        Boundaries known from the literature.
+    settings
+        Settings of each step of a run.
+    code_digest
+        Set by :func:`load_study`: digest of the module's code apart from ``STUDY`` itself.
+    """
+
+    name: str
+    title: str
+    hamiltonian: str
+    spin: float
+    build_model: Callable[[ParameterPoint, Chain], Any]
+    product_state: Callable[[int], list[str]]
+    grid: Grid
+    phases: tuple[Phase, ...]
+    transitions: tuple[KnownTransition, ...] = ()
+    settings: RunSettings = field(default_factory=RunSettings)
+    code_digest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
+            raise StudyError(f"study name is {self.name!r}; use letters, digits, '_' and '-'")
+        for phase in self.phases:
+            for name, value in phase.invariants.items():
+                if name not in INVARIANTS or value not in (-1, 1):
+                    raise StudyError(
+                        f"phase {phase.label!r} asks for {name} = {value}; "
+                        f"wanted +1 or -1 for some of {', '.join(INVARIANTS)}"
+                    )
+
+    def card(self) -> StudyCard:
+        """Return what later steps and files need to know."""
+        return StudyCard(
+            name=self.name,
+            title=self.title,
+            hamiltonian=self.hamiltonian,
+            varied=self.grid.varied,
+            phases=self.phases,
+            transitions=self.transitions,
+            settings=self.settings,
+        )
+
+
+def load_study(path: Path | str) -> Study:
+    """Study of a module file; the file is executed, so load only what you trust.
+
+    Parameters
+    ----------
+    path
+        A Python file that defines ``STUDY``.
+
+    Raises
+    ------
+    MissingInputError, StudyError
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingInputError(f"no study at {path}; give the path of a file such as haldane.py")
+    if path.suffix != ".py":
+        raise StudyError(f"{path} is no Python file; a study is a .py file that defines STUDY")
+    spec = importlib.util.spec_from_file_location(f"phasenet_study_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+    study = getattr(module, "STUDY", None)
+    if not isinstance(study, Study):
+        raise StudyError(f"{path} defines no STUDY; end it with STUDY = phasenet.Study(...)")
+    return replace(study, code_digest=_code_digest(path))
+
+
+def _code_digest(path: Path) -> str:
+    """Digest of the code that builds the model: no comments, no docstrings, no STUDY.
+
+    A value inside STUDY enters the identity of just the steps that use it, so it must not change
+    this digest.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _assigns_study(node)]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+            node.body = [item for item in node.body if not _is_text(item)]
+    return digest(ast.dump(tree))
+
+
+def _assigns_study(node: ast.stmt) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    if isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return any(isinstance(target, ast.Name) and target.id == "STUDY" for target in targets)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
