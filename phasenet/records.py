@@ -99,6 +99,8 @@ class Snapshots:
     ----------
     spins
         Local states, uint8 of shape (shots, sites); 0 is the highest weight.
+    site_dim
+        Number of local states.
     basis
         Measured spin component on every site.
     points
@@ -115,6 +117,7 @@ class Snapshots:
     """
 
     spins: NDArray[np.uint8]
+    site_dim: int
     basis: str
     points: tuple[PointLabel, ...]
     point_index: NDArray[np.int32]
@@ -188,25 +191,21 @@ class TrainedNetwork:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TensorizedClassifier:
-    """Class probabilities of a network as one train, with what its construction cost.
+class TensorizedFunction:
+    """A function of a classifier as one train with a class leg, and how far it can be trusted.
 
     Parameters
     ----------
     train
-        Outputs are the probabilities of the classes, in order.
-    classes
-        Labels in the order of the outputs.
+        One output for each class.
     data_error
-        Relative L2 error on held-out snapshots.
+        Relative L2 error on held-out snapshots, in the data's own distribution.
     agreement, agreement_error
-        Fraction of held-out snapshots with the same decision, and its standard error.
-    held_out
-        Number of those snapshots.
+        Fraction of held-out snapshots with the network's decision, and its standard error.
     uniform_error
         Relative L2 error on uniformly random configurations.
     evaluations
-        Distinct configurations evaluated.
+        Distinct configurations at which the network was evaluated.
     outcome
         Why the construction stopped, a sentence.
     history
@@ -214,15 +213,48 @@ class TensorizedClassifier:
     """
 
     train: TensorTrain
-    classes: tuple[str, ...]
     data_error: float
     agreement: float
     agreement_error: float
-    held_out: int
     uniform_error: float
     evaluations: int
     outcome: str
     history: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TensorizedClassifier:
+    """A classifier as tensor trains.
+
+    Logits of a convolutional network are nearly exact at a small rank. Probabilities are not: the
+    softmax saturates. They are needed where a weight between 0 and 1 is, and carry their error.
+
+    Parameters
+    ----------
+    classes
+        Labels in the order of the outputs.
+    logits, probabilities
+        The two functions.
+    points
+        Points of the held-out snapshots.
+    probability_errors
+        Mean |p - p_train| on the held-out snapshots of each point, shape (points, classes).
+    held_out
+        Number of held-out snapshots.
+    """
+
+    classes: tuple[str, ...]
+    logits: TensorizedFunction
+    probabilities: TensorizedFunction
+    points: tuple[ParameterPoint, ...]
+    probability_errors: FloatArray
+    held_out: int
+
+    def probability_error(self, point: ParameterPoint) -> FloatArray:
+        """Mean |p - p_train| of each class at a point, or the largest of all points elsewhere."""
+        if point in self.points:
+            return np.asarray(self.probability_errors[self.points.index(point)])
+        return np.asarray(self.probability_errors.max(axis=0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -286,8 +318,10 @@ class Boundary1D:
     ----------
     coupling, method
         What is varied, and how the number was found.
+    value
+        The estimate; of a bare bracket, its middle.
     lower, upper
-        Bracket, or estimate -/+ its error.
+        Grid points that enclose it.
     below, above
         Labels on both sides.
     at
@@ -296,6 +330,7 @@ class Boundary1D:
 
     coupling: str
     method: str
+    value: float
     lower: float
     upper: float
     below: str
@@ -303,12 +338,7 @@ class Boundary1D:
     at: Mapping[str, float]
 
     @property
-    def value(self) -> float:
-        """Middle of the bracket."""
-        return (self.lower + self.upper) / 2
-
-    @property
-    def error(self) -> float:
+    def error_bar(self) -> float:
         """Half the width of the bracket."""
         return (self.upper - self.lower) / 2
 

@@ -70,7 +70,7 @@ class InfiniteSettings(Settings):
     cutoff: Positive = 1e-10
     energy_atol: Positive = 1e-9
     entropy_atol: Positive = 1e-6
-    max_sweeps: Count = 200
+    max_sweeps: Count = 300
 
 
 class SampleSettings(Settings):
@@ -80,7 +80,7 @@ class SampleSettings(Settings):
     basis: Literal["Sz"] = "Sz"
     validation: Fraction = 0.2
     test: Fraction = 0.2
-    xi_per_length: Positive = 4.0
+    xi_per_length: Positive = 2.0
 
 
 class TrainSettings(Settings):
@@ -89,25 +89,21 @@ class TrainSettings(Settings):
     channels: tuple[Count, ...] = (8, 8)
     kernel: Count = 3
     learning_rate: Positive = 1e-2
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     batch: Count = 256
-    max_epochs: Count = 60
-    patience: Count = 6
+    max_epochs: Count = 30
+    patience: Count = 8
 
 
 class TensorizeSettings(Settings):
-    """Tensor train of the classifier."""
+    """Tensor trains of the classifier: its logits, and its probabilities at a rank of their own."""
 
-    tol: Positive = 1e-5
-    max_rank: Count = 48
+    tol: Positive = 1e-6
+    max_rank: Count = 32
+    probability_rank: Count = 64
     samples: Count = 4000
+    held_out_per_point: Count = 400
     max_evaluations: Count = 2_000_000
-
-
-class MeasureSettings(Settings):
-    """Observables of each state; the string runs over the middle ``bulk`` fraction of the chain."""
-
-    bulk: Fraction = 0.5
 
 
 class RunSettings(Settings):
@@ -119,4 +115,3 @@ class RunSettings(Settings):
     sample: SampleSettings = SampleSettings()
     train: TrainSettings = TrainSettings()
     tensorize: TensorizeSettings = TensorizeSettings()
-    measure: MeasureSettings = MeasureSettings()

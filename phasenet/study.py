@@ -13,7 +13,7 @@ from phasenet.identity import digest
 from phasenet.points import Grid, ParameterPoint
 from phasenet.settings import RunSettings
 
-INVARIANTS = ("z2z2", "time_reversal", "inversion")
+INVARIANTS = ("Z2xZ2", "time reversal", "bond inversion")
 
 
 class Boundary(StrEnum):
@@ -101,7 +101,8 @@ class StudyCard:
     phases, transitions
         As in :class:`Study`.
     settings
-        Settings of all steps.
+        Settings of all steps as plain values: a file stays readable when the settings of a newer
+        version differ, and :meth:`run_settings` checks them where they are used.
     """
 
     name: str
@@ -110,7 +111,11 @@ class StudyCard:
     varied: tuple[str, ...]
     phases: tuple[Phase, ...]
     transitions: tuple[KnownTransition, ...]
-    settings: RunSettings
+    settings: Mapping[str, Any]
+
+    def run_settings(self) -> RunSettings:
+        """Return the settings, checked; raises SettingsError."""
+        return RunSettings.checked(self.settings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as plain JSON values."""
@@ -121,7 +126,7 @@ class StudyCard:
             "varied": list(self.varied),
             "phases": [{**vars(p), "invariants": dict(p.invariants)} for p in self.phases],
             "transitions": [{**vars(t), "at": dict(t.at)} for t in self.transitions],
-            "settings": self.settings.as_dict(),
+            "settings": dict(self.settings),
         }
 
     @classmethod
@@ -135,7 +140,7 @@ class StudyCard:
                 varied=tuple(str(name) for name in values["varied"]),
                 phases=tuple(Phase(**phase) for phase in values["phases"]),
                 transitions=tuple(KnownTransition(**t) for t in values["transitions"]),
-                settings=RunSettings.checked(values["settings"]),
+                settings=dict(values["settings"]),
             )
         except (KeyError, TypeError) as error:
             raise StudyError(f"the study card of the file lacks or misnames {error}") from None
@@ -201,7 +206,7 @@ class Study:
             varied=self.grid.varied,
             phases=self.phases,
             transitions=self.transitions,
-            settings=self.settings,
+            settings=self.settings.as_dict(),
         )
 
 

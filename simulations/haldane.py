@@ -14,6 +14,10 @@ from tenpy.models.spins import SpinChain
 
 from phasenet import Chain, Grid, KnownTransition, ParameterPoint, Phase, RunSettings, Study
 
+HALDANE_SIDE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+TRANSITION = (0.7, 0.85, 0.92, 0.95, 0.96, 0.97, 0.98, 1.0, 1.05, 1.15, 1.25)
+LARGE_D_SIDE = (1.4, 1.5, 1.6, 1.7, 1.85, 2.0)
+
 
 def build_model(point: ParameterPoint, chain: Chain) -> Any:
     """Return TeNPy's model with Sz conserved."""
@@ -48,20 +52,19 @@ STUDY = Study(
     product_state=product_state,
     grid=Grid.product(
         Delta=[1.0],
-        D=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 0.92, 0.95, 0.97)
-        + (0.99, 1.02, 1.1, 1.25, 1.4, 1.5, 1.6, 1.7, 1.85, 2.0),
+        D=[*HALDANE_SIDE, *TRANSITION, *LARGE_D_SIDE],
     ),
     phases=(
         Phase(
             label="haldane",
             title="Haldane",
-            invariants={"z2z2": -1, "time_reversal": -1, "inversion": -1},
+            invariants={"Z2xZ2": -1, "time reversal": -1, "bond inversion": -1},
             citation="Pollmann, Turner, Berg, Oshikawa, Phys. Rev. B 81, 064439 (2010)",
         ),
         Phase(
             label="large_d",
             title="large D",
-            invariants={"z2z2": 1, "time_reversal": 1, "inversion": 1},
+            invariants={"Z2xZ2": 1, "time reversal": 1, "bond inversion": 1},
             citation="Chen, Hida, Sanctuary, J. Phys. Soc. Jpn. 72, 237 (2003)",
         ),
     ),

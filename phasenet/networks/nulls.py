@@ -37,14 +37,14 @@ def local_features(spins: Array, site_dim: int) -> FloatArray:
     return np.concatenate([single, double], axis=1)
 
 
-def fit_local_classifier(snapshots: Snapshots, site_dim: int) -> Callable[[Array], FloatArray]:
+def fit_local_classifier(snapshots: Snapshots) -> Callable[[Array], FloatArray]:
     """Logistic regression on local features of the split ``train``; returns its logits.
 
     Classes are balanced by weight; the ridge term only fixes the directions that the data leaves
     open.
     """
     chosen = snapshots.in_split("train")
-    features = local_features(snapshots.spins[chosen], site_dim)
+    features = local_features(snapshots.spins[chosen], snapshots.site_dim)
     centre, width = features.mean(axis=0), features.std(axis=0) + 1e-12
     x = torch.from_numpy((features - centre) / width)
     y = torch.from_numpy(snapshots.label_index[chosen])
@@ -67,7 +67,7 @@ def fit_local_classifier(snapshots: Snapshots, site_dim: int) -> Callable[[Array
     fitted = weights.detach().numpy()
 
     def logits(spins: Array) -> FloatArray:
-        scaled = (local_features(spins, site_dim) - centre) / width
+        scaled = (local_features(spins, snapshots.site_dim) - centre) / width
         return np.asarray(scaled @ fitted[1:] + fitted[0])
 
     return logits

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from phasenet.errors import SettingsError
 from phasenet.networks.convolutional import (
@@ -21,7 +22,7 @@ from phasenet.seeds import derived_seed
 from phasenet.settings import TrainSettings
 from phasenet.trains.train import Array, FloatArray, IntArray
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, str], None]
 
 SCORED_SPLITS = ("test", "critical")
 _EVALUATION_BATCH = 16384
@@ -44,7 +45,6 @@ def train_classifier(
     snapshots: Snapshots,
     settings: TrainSettings,
     *,
-    site_dim: int,
     seed: int,
     progress: Progress,
 ) -> TrainedNetwork:
@@ -56,26 +56,24 @@ def train_classifier(
         At least two classes in both splits.
     settings
         Architecture and optimiser.
-    site_dim
-        Number of local states.
     seed
         Seed of the run.
     progress
-        Receives (epoch, most epochs, one line).
+        Receives the number of the epoch and one line about it.
 
     Raises
     ------
     SettingsError
         The chain is shorter than the network's window, or a split lacks a class.
     """
-    architecture = _architecture(snapshots, settings, site_dim)
+    architecture = _architecture(snapshots, settings)
     with one_thread():
         torch.manual_seed(derived_seed(seed, "network", "initial weights"))
         network = build(architecture)
         history, outcome = _fit(network, snapshots, settings, seed, progress)
         decide = {
             "network": logits_function(network),
-            "local features": fit_local_classifier(snapshots, site_dim),
+            "local features": fit_local_classifier(snapshots),
         }
         scores = tuple(
             score for split in SCORED_SPLITS for score in _scores(snapshots, split, decide)
@@ -105,22 +103,21 @@ def logits_function(network: ConvolutionalClassifier) -> Callable[[Array], Float
     return logits
 
 
-def probability_function(record: TrainedNetwork) -> Callable[[Array], FloatArray]:
-    """Batch function of a stored classifier: class probabilities in float64 arithmetic."""
+def stored_functions(
+    record: TrainedNetwork,
+) -> tuple[Callable[[Array], FloatArray], Callable[[Array], FloatArray]]:
+    """Batch functions of a stored classifier: logits and class probabilities, in float64."""
     network = build(record.architecture)
     load_weights(network, record.weights)
     logits = logits_function(network.double())
 
     def probabilities(spins: Array) -> FloatArray:
-        values = logits(spins)
-        values -= values.max(axis=1, keepdims=True)
-        weights = np.exp(values)
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(logits(spins), axis=1))
 
-    return probabilities
+    return logits, probabilities
 
 
-def _architecture(snapshots: Snapshots, settings: TrainSettings, site_dim: int) -> dict[str, Any]:
+def _architecture(snapshots: Snapshots, settings: TrainSettings) -> dict[str, Any]:
     window = 1 + len(settings.channels) * (settings.kernel - 1)
     length = snapshots.spins.shape[1]
     if length < window:
@@ -130,7 +127,7 @@ def _architecture(snapshots: Snapshots, settings: TrainSettings, site_dim: int) 
         )
     return {
         "kind": KIND,
-        "site_dim": site_dim,
+        "site_dim": snapshots.site_dim,
         "channels": list(settings.channels),
         "kernel": settings.kernel,
         "classes": len(snapshots.classes),
@@ -163,7 +160,7 @@ def _fit(
             curves["validation_loss"].append(float(loss(network(x_valid), y_valid)))
         if curves["validation_loss"][-1] < best:
             best, best_epoch, kept = curves["validation_loss"][-1], epoch, weights_of(network)
-        progress(epoch, settings.max_epochs, f"validation loss {curves['validation_loss'][-1]:.4f}")
+        progress(epoch, f"validation loss {curves['validation_loss'][-1]:.4f}")
     load_weights(network, kept)
     stopped = (
         "no better for patience epochs" if epoch < settings.max_epochs else "max_epochs reached"

@@ -83,6 +83,7 @@ def draw_snapshots(
     present = tuple(c for c in classes if any(p.label == c for p in labels))
     snapshots = Snapshots(
         spins=np.concatenate(spins),
+        site_dim=_chain(states[labels[0].point]).site_dims[0],
         basis=settings.basis,
         points=tuple(labels),
         point_index=index,

@@ -1,6 +1,6 @@
 """Lists of arrays as one flat array with its shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def pack(name: str, arrays: Sequence[Array]) -> dict[str, Array]:
     return {name: np.concatenate([a.reshape(-1) for a in arrays]), f"{name}_shapes": shapes}
 
 
-def unpack(name: str, datasets: dict[str, Array]) -> tuple[Array, ...]:
+def unpack(name: str, datasets: Mapping[str, Array]) -> tuple[Array, ...]:
     """Arrays back from the two datasets."""
     flat, shapes = datasets[name], datasets[f"{name}_shapes"]
     sizes = shapes.prod(axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from phasenet.points import ParameterPoint
 from phasenet.records import SPLITS, PointLabel, Snapshots
-from phasenet.storage.container import Content, read_content, write_file
+from phasenet.storage.container import Content, Scalar, read_content, write_file
 from phasenet.storage.header import Header, Kind
 from phasenet.trains.train import Array
 
@@ -29,8 +29,9 @@ def write_snapshots(path: Path, header: Header, snapshots: Snapshots) -> Header:
         "class_log_likelihood": snapshots.class_log_likelihood,
         "couplings": np.asarray([[p.point[n] for n in names] for p in snapshots.points]),
     }
-    values = {
+    values: dict[str, Scalar] = {
         "basis": snapshots.basis,
+        "site_dim": snapshots.site_dim,
         "classes": json.dumps(list(snapshots.classes)),
         "splits": json.dumps(list(SPLITS)),
         "coupling_names": json.dumps(names),
@@ -71,6 +72,7 @@ def read_snapshots(path: Path) -> tuple[Header, Snapshots]:
     )
     return header, Snapshots(
         spins=arrays["spins"],
+        site_dim=int(content.values["site_dim"]),
         basis=str(content.values["basis"]),
         points=points,
         point_index=arrays["point"],

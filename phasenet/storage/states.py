@@ -43,7 +43,7 @@ def read_state(path: Path) -> tuple[Header, GroundState]:
     MissingInputError, FileKindError
     """
     header, content = read_content(path, Kind.STATE)
-    arrays, values = dict(content.arrays), content.values
+    arrays, values = content.arrays, content.values
     cores = unpack("cores", arrays)
     schmidt = unpack("schmidt_values", arrays)
     train: TensorTrain | InfiniteTrain

@@ -27,7 +27,9 @@ class InfiniteTrain:
         check_cores(self.cores)
         first, last = self.cores[0].shape[0], self.cores[-1].shape[2]
         if first != last:
-            raise ShapeError(f"the cell starts with bond {first} and ends in {last}; they must agree")
+            raise ShapeError(
+                f"the cell starts with bond {first} and ends in {last}; they must agree"
+            )
         if len(self.schmidt_values) != len(self.cores):
             raise ShapeError(
                 f"{len(self.schmidt_values)} sets of Schmidt values for {len(self.cores)} cores"

@@ -1,14 +1,16 @@
 """Finite tensor trains and the conventions of the whole package.
 
-- Core ``i`` has axes (left bond, site, right bond); bond ``i`` lies between site ``i`` and ``i + 1``.
+- Core ``i`` has axes (left bond, site, right bond); bond ``i`` lies between sites ``i`` and
+  ``i + 1``.
 - The local basis starts at the highest weight: spin-1 is (+1, 0, -1), spin-1/2 is (up, down).
-- A vector-valued train carries its outputs as a fourth axis of one core: (left, site, right, output).
+- A vector-valued train carries its outputs as a fourth axis of one core.
 - ``log_scale`` is a separate factor ``exp(log_scale)``, so that no product of 200 norms is formed.
 - String orders are quoted as -O (AKLT: +4/9), with O as in :mod:`phasenet.phases.strings`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -130,7 +132,7 @@ def check_cores(cores: Sequence[Array], output_site: int | None = None) -> None:
         wanted = 4 if site == output_site else 3
         if core.ndim != wanted:
             raise ShapeError(f"core {site} has {core.ndim} axes; wanted {wanted}")
-    for site, (core, after) in enumerate(zip(cores[:-1], cores[1:], strict=True)):
+    for site, (core, after) in enumerate(pairwise(cores)):
         if core.shape[2] != after.shape[0]:
             raise ShapeError(
                 f"core {site} ends in bond {core.shape[2]}, "

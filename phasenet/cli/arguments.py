@@ -1,0 +1,77 @@
+"""Options that several verbs share."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from phasenet.errors import SettingsError
+
+
+def add_verb(verbs: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    """Add the parser of one verb."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=summary,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def add_out(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--out`` and ``--dry-run``."""
+    parser.add_argument("--out", type=Path, metavar="PATH", help=text)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Add ``--study``."""
+    parser.add_argument(
+        "--study",
+        type=Path,
+        metavar="FILE.py",
+        help="take settings, phases and titles from this study instead of from the input file",
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add ``--workers``."""
+    parser.add_argument(
+        "--workers",
+        type=positive_integer,
+        default=2,
+        metavar="N",
+        help="ground states found side by side, one BLAS thread each (default: 2)",
+    )
+
+
+def positive_integer(text: str) -> int:
+    """Integer of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return value
+
+
+def sibling(path: Path, kind: str) -> Path:
+    """File of another kind beside a file of ours, with the same stem.
+
+    >>> sibling(Path("runs/a/x.snapshots.h5"), "network").as_posix()
+    'runs/a/x.network.h5'
+    """
+    return path.with_name(f"{path.name.split('.')[0]}.{kind}.h5")
+
+
+def output(given: Path | None, default: Path, kind: str) -> Path:
+    """Path of an output file; a folder means the default name inside it."""
+    path = given or default
+    if given is not None and given.is_dir():
+        path = given / default.name
+    if not path.name.endswith(f".{kind}.h5"):
+        raise SettingsError(f"--out is {path}; wanted a name that ends in .{kind}.h5, or a folder")
+    return path

@@ -1,0 +1,134 @@
+"""Schmidt values, entanglement entropy and correlation length."""
+
+import numpy as np
+
+from phasenet.errors import ShapeError
+from phasenet.trains.infinite import InfiniteTrain
+from phasenet.trains.train import Array, FloatArray, TensorTrain
+from phasenet.trains.transfer import leading_eigenpairs
+
+# Rounding noise of a double-precision sweep; below it a Schmidt state is an arbitrary direction.
+_SCHMIDT_FLOOR = 1e-12
+
+
+def schmidt_form(state: TensorTrain) -> tuple[tuple[Array, ...], tuple[FloatArray, ...]]:
+    """Right-canonical cores of a finite state, with the Schmidt values on the bond left of each.
+
+    Parameters
+    ----------
+    state
+        Any state; its norm and phase are dropped.
+
+    Returns
+    -------
+    Cores with ``sum_{s,r} B[l,s,r] conj(B[k,s,r]) = delta_{lk}``, and Schmidt values whose squares
+    sum to 1, largest first.
+
+    >>> cores, values = schmidt_form(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3))
+    >>> print(len(values), f"{values[1][0]:.3f}")
+    3 1.000
+    """
+    if state.output_site is not None:
+        raise ShapeError(f"the state has an output leg at site {state.output_site}; wanted none")
+    cores = _left_orthogonal(state.cores)
+    values: list[FloatArray] = [np.ones(1)] * len(cores)
+    for site in range(len(cores) - 1, 0, -1):
+        left, sites, right = cores[site].shape
+        u, s, vh = np.linalg.svd(cores[site].reshape(left, sites * right), full_matrices=False)
+        kept = s > _SCHMIDT_FLOOR * s[0]
+        values[site] = s[kept] / np.linalg.norm(s[kept])
+        cores[site] = vh[kept].reshape(-1, sites, right)
+        cores[site - 1] = np.tensordot(cores[site - 1], u[:, kept] * values[site], axes=(2, 0))
+    cores[0] = cores[0] / np.linalg.norm(cores[0])
+    return tuple(cores), tuple(values)
+
+
+def schmidt_values(train: TensorTrain | InfiniteTrain) -> tuple[FloatArray, ...]:
+    """Schmidt values, largest first, of each inner bond or of the bond left of each site of a cell.
+
+    >>> [s.round(3).tolist() for s in schmidt_values(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3))]
+    [[1.0], [1.0]]
+    """
+    if isinstance(train, InfiniteTrain):
+        return tuple(np.sort(np.asarray(values))[::-1] for values in train.schmidt_values)
+    return schmidt_form(train)[1][1:]
+
+
+def schmidt_entropy(values: FloatArray) -> float:
+    r"""Von Neumann entropy of one cut in nats: :math:`-\sum p_a \ln p_a`, :math:`p_a \sim s_a^2`.
+
+    >>> print(f"{schmidt_entropy(np.ones(2)):.6f}")
+    0.693147
+    """
+    p = np.asarray(values, dtype=np.float64) ** 2
+    p = p[p > 0.0] / p.sum()
+    return float(-np.sum(p * np.log(p))) + 0.0
+
+
+def entropies(train: TensorTrain | InfiniteTrain) -> FloatArray:
+    """Entropy in nats of each bond of :func:`schmidt_values`.
+
+    >>> print(entropies(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3)).round(6).tolist())
+    [0.0, 0.0]
+    """
+    return np.array([schmidt_entropy(values) for values in schmidt_values(train)])
+
+
+def doublet_splitting(values: FloatArray) -> float:
+    r"""Relative splitting of the two largest levels, :math:`(s_1^2 - s_2^2)/(s_1^2 + s_2^2)`.
+
+    Zero in the Haldane phase, where every level is evenly degenerate (Pollmann, Turner, Berg,
+    Oshikawa, PRB 81, 064439 (2010)), but also in a cat state: judge together with the symmetry.
+
+    >>> print(f"{doublet_splitting(np.array([0.8, 0.6])):.2f}")
+    0.28
+    """
+    p = np.sort(np.asarray(values, dtype=np.float64))[::-1][:2] ** 2
+    return 1.0 if len(p) < 2 else float((p[0] - p[1]) / (p[0] + p[1]))
+
+
+def is_even_degenerate(values: FloatArray, splitting_tol: float = 1e-2) -> bool:
+    """Whether the two largest levels of a cut agree within ``splitting_tol``.
+
+    >>> is_even_degenerate(np.ones(2)), is_even_degenerate(np.ones(1))
+    (True, False)
+    """
+    return doublet_splitting(values) < splitting_tol
+
+
+def correlation_length(train: InfiniteTrain) -> float:
+    r"""Correlation length in sites, :math:`-c/\ln|\lambda_2/\lambda_1|` for a cell of c sites.
+
+    :math:`\lambda_k` are the eigenvalues of the transfer map of one cell. At a finite bond
+    dimension this is a lower estimate. Infinite for a cat state, zero for a product state.
+
+    Parameters
+    ----------
+    train
+        Infinite state.
+
+    >>> product = InfiniteTrain(cores=(np.ones((1, 1, 1)),), schmidt_values=(np.ones(1),))
+    >>> print(correlation_length(product))
+    0.0
+    """
+    moduli = np.abs(leading_eigenpairs(train.cores, train.cores, 2)[0])
+    if len(moduli) < 2 or moduli[1] < 1e-14 * moduli[0]:
+        return 0.0
+    rate = float(np.log(moduli[0] / moduli[1]))
+    return train.cell / rate if rate > 1e-12 else float("inf")
+
+
+def _left_orthogonal(cores: tuple[Array, ...]) -> list[Array]:
+    """Cores after a QR sweep to the right; the last one carries a norm of order one."""
+    result, carry = [], np.ones((1, 1))
+    for core in cores:
+        merged = np.tensordot(carry, core, axes=(1, 0))
+        left, sites, right = merged.shape
+        q, carry = np.linalg.qr(merged.reshape(left * sites, right))
+        size = np.abs(carry).max(initial=0.0)
+        if size == 0.0:
+            raise ShapeError("the state has norm zero; it has no Schmidt values")
+        carry = carry / size
+        result.append(q.reshape(left, sites, -1))
+    result[-1] = np.tensordot(result[-1], carry, axes=(2, 0))
+    return result

@@ -1,0 +1,239 @@
+"""What ``measure`` writes about a state: named numbers with units and errors."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasenet.errors import ShapeError
+from phasenet.phases.entanglement import correlation_length, entropies
+from phasenet.phases.local_orders import local_orders
+from phasenet.phases.spins import Axis, is_integer_spin
+from phasenet.phases.spt import Invariant, invariants
+from phasenet.phases.strings import (
+    bulk_string_order,
+    conditional_bulk_string_order,
+    string_order_limit,
+)
+from phasenet.points import ParameterPoint
+from phasenet.records import Column, TensorizedClassifier
+from phasenet.trains.diagonal import diagonal_expectation
+from phasenet.trains.infinite import InfiniteTrain
+from phasenet.trains.train import TensorTrain
+
+_AXES: tuple[Axis, ...] = ("x", "z")
+_LARGEST_ERROR = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """One number of one state.
+
+    Parameters
+    ----------
+    name, unit, meaning
+        As in :class:`phasenet.records.Column`.
+    value, error
+        NaN where there is none.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    value: float
+    error: float = math.nan
+
+
+def slug(name: str) -> str:
+    """Name of an invariant as a column.
+
+    >>> slug("time reversal")
+    'time_reversal'
+    """
+    return name.lower().replace(" ", "_")
+
+
+def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> list[Quantity]:
+    """Observables of an infinite ground state.
+
+    Parameters
+    ----------
+    train
+        State of spins in the z basis.
+    found
+        Its invariants.
+    """
+    orders = local_orders(train)
+    result = [
+        Quantity(
+            name="entropy_infinite",
+            unit="nat",
+            meaning="von Neumann entropy of the bond left of the cell",
+            value=float(entropies(train)[0]),
+        ),
+        Quantity(
+            name="correlation_length",
+            unit="site",
+            meaning="correlation length of the infinite state, from below at finite max_bond",
+            value=correlation_length(train),
+        ),
+        Quantity(
+            name="quadrupole_infinite",
+            unit="1",
+            meaning="<(S^z)^2> averaged over the cell",
+            value=float(orders.quadrupole.mean()),
+        ),
+        Quantity(
+            name="staggered_magnetisation_infinite",
+            unit="1",
+            meaning="mean of (-1)^i <S^z_i> over the cell",
+            value=float(orders.staggered),
+        ),
+    ]
+    result += _invariant_quantities(found, "infinite")
+    if is_integer_spin(train.site_dims[0]):
+        result += [
+            Quantity(
+                name=f"string_{axis}_infinite",
+                unit="1",
+                meaning=f"-O^{axis} at infinite distance",
+                value=string_order_limit(train, axis),
+            )
+            for axis in _AXES
+        ]
+    return result
+
+
+def finite_quantities(train: TensorTrain) -> list[Quantity]:
+    """Observables of an open chain."""
+    orders = local_orders(train)
+    bulk = slice(train.length // 4, train.length - train.length // 4)
+    result = [
+        Quantity(
+            name="entropy_finite",
+            unit="nat",
+            meaning="von Neumann entropy of the middle bond of the open chain",
+            value=float(entropies(train)[(train.length - 1) // 2]),
+        ),
+        Quantity(
+            name="quadrupole_finite",
+            unit="1",
+            meaning="<(S^z)^2> averaged over the middle half of the open chain",
+            value=float(orders.quadrupole[bulk].mean()),
+        ),
+    ]
+    result += _invariant_quantities(invariants(train), "finite")
+    if is_integer_spin(train.site_dims[0]):
+        result += [
+            Quantity(
+                name=f"string_{axis}_finite",
+                unit="1",
+                meaning=f"-O^{axis} averaged over pairs of sites in two blocks of the bulk",
+                value=bulk_string_order(train, axis),
+            )
+            for axis in _AXES
+        ]
+    return result
+
+
+def classifier_quantities(
+    state: TensorTrain, classifier: TensorizedClassifier, point: ParameterPoint | None
+) -> list[Quantity]:
+    """The tensorized classifier as an observable of an open chain, by exact contraction.
+
+    Parameters
+    ----------
+    state
+        Open chain of the length that the classifier was made for.
+    classifier
+        Its logits and probabilities as trains.
+    point
+        Couplings of the state, if known, for the error of the probabilities at this point.
+
+    Raises
+    ------
+    ShapeError
+        The chain has another length or other local states than the classifier.
+    """
+    logits, probabilities = classifier.logits.train, classifier.probabilities.train
+    if state.site_dims != logits.site_dims:
+        raise ShapeError(
+            f"the state has {state.length} sites of dimension {max(state.site_dims)}, the "
+            f"classifier {logits.length} of {max(logits.site_dims)}; measure it without --train, "
+            "or with a classifier of its length"
+        )
+    mean = np.asarray(diagonal_expectation(state, logits))
+    weight = np.asarray(diagonal_expectation(state, probabilities))
+    errors = (
+        classifier.probability_error(point)
+        if point is not None
+        else classifier.probability_errors.max(axis=0)
+    )
+    strings = conditional_bulk_string_order(state, probabilities)
+    result: list[Quantity] = []
+    for index, label in enumerate(classifier.classes):
+        # |O| <= 1, so the error of <p O>/<p> is at most twice that of <p>, over <p>.
+        bound = 2 * float(errors[index]) / max(float(weight[index]), 1e-300)
+        known = bound < _LARGEST_ERROR
+        result += [
+            Quantity(
+                name=f"logit_{label}",
+                unit="1",
+                meaning=f"expectation of the logit of class {label}",
+                value=float(mean[index]),
+            ),
+            Quantity(
+                name=f"probability_{label}",
+                unit="1",
+                meaning=f"expectation of the probability of class {label}; error: tensorization",
+                value=float(weight[index]),
+                error=float(errors[index]),
+            ),
+            Quantity(
+                name=f"string_z_given_{label}",
+                unit="1",
+                meaning=f"-O^z of the snapshots that the classifier calls {label}; error: bound",
+                value=float(strings[index]) if known else math.nan,
+                error=bound if known else math.nan,
+            ),
+        ]
+    return result
+
+
+def _invariant_quantities(found: Sequence[Invariant], where: str) -> list[Quantity]:
+    result = []
+    for invariant in found:
+        result += [
+            Quantity(
+                name=f"{slug(invariant.name)}_{where}",
+                unit="1",
+                meaning=f"SPT invariant of {invariant.name} ({invariant.cut}); 0 if undetermined",
+                value=float(invariant.value),
+            ),
+            Quantity(
+                name=f"{slug(invariant.name)}_eta_{where}",
+                unit="1",
+                meaning=f"|eta| of {invariant.name}, for two sites; 1 if the state is symmetric",
+                value=float(invariant.eta),
+            ),
+        ]
+    return result
+
+
+def columns_of(rows: Sequence[Mapping[str, Quantity]]) -> tuple[Column, ...]:
+    """Columns of a table from the quantities of each row, NaN where a row lacks one."""
+    kinds: dict[str, Quantity] = {}
+    for row in rows:
+        kinds = {**row, **kinds} if len(row) > len(kinds) else {**kinds, **row}
+    missing = Quantity(name="", unit="", meaning="", value=math.nan)
+    return tuple(
+        Column(
+            name=name,
+            unit=kind.unit,
+            meaning=kind.meaning,
+            values=np.asarray([row.get(name, missing).value for row in rows]),
+            errors=np.asarray([row.get(name, missing).error for row in rows]),
+        )
+        for name, kind in kinds.items()
+    )

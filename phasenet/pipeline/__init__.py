@@ -1,0 +1,1 @@
+"""The steps of a run: read files, call the libraries, write files; finished work is skipped."""

@@ -1,0 +1,88 @@
+"""Step 6: phase boundaries, figures and a CSV of all numbers."""
+
+import csv
+import math
+from pathlib import Path
+
+from phasenet.phases.boundaries import boundaries
+from phasenet.pipeline.product import Product, parents_of
+from phasenet.records import PhaseDiagram, Table
+from phasenet.storage.atomic import atomic_path
+from phasenet.storage.header import Header, Kind
+from phasenet.storage.tables import read_table, write_chart
+from phasenet.study import StudyCard
+
+_SUFFIX = f".{Kind.CHART}.h5"
+
+
+def chart_product(table: Path, out: Path, card: StudyCard) -> Product:
+    """Phase diagram, PNG, PDF and CSV that a table leads to."""
+    known = [[k.coupling, k.value, k.error, dict(k.at), k.citation] for k in card.transitions]
+    titles = [[phase.label, phase.title] for phase in card.phases]
+    header = Header(
+        kind=Kind.CHART,
+        settings={
+            "title": card.title,
+            "hamiltonian": card.hamiltonian,
+            "varied": list(card.varied),
+            "phases": titles,
+            "transitions": known,
+        },
+        seed=0,
+        parents=parents_of([table]),
+        study=card,
+    )
+    stem = out.name.removesuffix(_SUFFIX)
+    extras = tuple(out.with_name(f"{stem}.{suffix}") for suffix in ("png", "pdf", "csv"))
+    return Product(path=out, header=header, extras=extras)
+
+
+def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
+    """Find the boundaries of a table, draw it and write its numbers.
+
+    Parameters
+    ----------
+    table_path
+        File of a table.
+    product
+        From :func:`chart_product`.
+    card
+        Titles, phases and known transitions.
+    """
+    from phasenet.plots import line_figure, save_figure  # loads matplotlib
+
+    _, table = read_table(table_path)
+
+    def compute() -> PhaseDiagram:
+        diagram = PhaseDiagram(table=table, boundaries=boundaries(table, card.varied))
+        figure = line_figure(diagram, card)
+        for path in product.extras:
+            if path.suffix == ".csv":
+                write_csv(table, path)
+            else:
+                save_figure(figure, path)
+        return diagram
+
+    return product.make(compute, write_chart)
+
+
+def write_csv(table: Table, path: Path) -> None:
+    """All numbers of a table as text: one row a point, an error column where there are errors."""
+    couplings = sorted({name for point in table.points for name in point.as_dict()})
+    columns: list[tuple[str, list[str]]] = []
+    for column in table.columns:
+        columns.append((f"{column.name} [{column.unit}]", [_digits(v) for v in column.values]))
+        if any(map(math.isfinite, column.errors)):
+            columns.append((f"{column.name} error", [_digits(v) for v in column.errors]))
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["state", *couplings, "label", *(name for name, _ in columns), "reason"])
+        for row, name in enumerate(table.rows):
+            point = table.points[row].as_dict()
+            values = [_digits(point.get(coupling, math.nan)) for coupling in couplings]
+            texts = [column[row] for _, column in columns]
+            writer.writerow([name, *values, table.labels[row], *texts, table.reasons[row]])
+
+
+def _digits(value: float) -> str:
+    return f"{value:.12g}" if math.isfinite(value) else ""

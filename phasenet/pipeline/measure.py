@@ -1,0 +1,196 @@
+"""Step 5: observables of states, by exact contraction."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from phasenet.errors import FileKindError
+from phasenet.phases.observables import (
+    Quantity,
+    classifier_quantities,
+    columns_of,
+    finite_quantities,
+    infinite_quantities,
+)
+from phasenet.phases.spt import invariants
+from phasenet.pipeline.product import Product, ordered_states, parents_of
+from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.sources import LabelledState, labelled, states_by_point
+from phasenet.points import ParameterPoint
+from phasenet.records import DmrgOutcome, GroundState, Table, TensorizedClassifier
+from phasenet.storage.container import read_header
+from phasenet.storage.header import Header, Kind, Parent
+from phasenet.storage.tables import write_table
+from phasenet.storage.tenpy_files import read_tenpy_state
+from phasenet.storage.trains import read_train
+from phasenet.study import Boundary, Phase, StudyCard
+from phasenet.trains.infinite import InfiniteTrain
+from phasenet.trains.train import TensorTrain
+
+
+def table_product(
+    states: Sequence[Path], train: Path | None, out: Path, card: StudyCard
+) -> Product:
+    """Table that these states, and a tensorized classifier if there is one, lead to."""
+    settings = card.run_settings()
+    phases = [[phase.label, dict(phase.invariants)] for phase in card.phases]
+    header = Header(
+        kind=Kind.TABLE,
+        settings={"phases": phases, "xi_per_length": settings.sample.xi_per_length},
+        seed=0,
+        parents=parents_of([*ordered_states(states), *([train] if train else [])]),
+        study=card,
+    )
+    return Product(path=out, header=header)
+
+
+def measure(
+    states: Sequence[Path],
+    train: Path | None,
+    product: Product,
+    card: StudyCard,
+    *,
+    reporter: Reporter,
+) -> Table:
+    """Measure all states of a study: one row a point.
+
+    Parameters
+    ----------
+    states
+        State files; each point may have an infinite state, an open chain, or both.
+    train
+        Tensorized classifier, measured in every open chain.
+    product
+        From :func:`table_product`.
+    card
+        Phases and settings.
+    reporter
+        Hears of each point.
+    """
+
+    def compute() -> Table:
+        classifier = read_train(train)[1] if train else None
+        found = states_by_point(ordered_states(states))
+        xi_per_length = card.run_settings().sample.xi_per_length
+        labels, reasons, rows = [], [], []
+        reporter.begin("measuring", len(found))
+        try:
+            for point, slot in found.items():
+                row, infinite = _row(slot, card.phases, classifier, xi_per_length)
+                rows.append({quantity.name: quantity for quantity in row})
+                labels.append((infinite.label.label if infinite else None) or "")
+                reasons.append(infinite.label.reason if infinite else "no infinite state")
+                reporter.advance(len(rows), str(point))
+        finally:
+            reporter.end()
+        return Table(
+            rows=tuple(str(point) for point in found),
+            points=tuple(found),
+            labels=tuple(labels),
+            reasons=tuple(reasons),
+            columns=columns_of(rows),
+        )
+
+    return product.make(compute, write_table)
+
+
+def foreign_product(paths: Sequence[Path], out: Path) -> Product:
+    """Table of MPS saved by plain TeNPy; the ids of its parents are digests of their bytes."""
+    parents = tuple(
+        Parent(kind=Kind.STATE, id=hashlib.sha256(p.read_bytes()).hexdigest()[:16], name=p.name)
+        for p in paths
+    )
+    header = Header(
+        kind=Kind.TABLE, settings={"foreign": True}, seed=0, parents=parents, study=None
+    )
+    return Product(path=out, header=header)
+
+
+def foreign_table(paths: Sequence[Path], *, reporter: Reporter) -> Table:
+    """Observables of MPS that were saved by plain TeNPy: one row a file."""
+    reporter.begin("measuring", len(paths))
+    rows = []
+    try:
+        for path in paths:
+            row = _quantities(read_tenpy_state(path).train)
+            rows.append({quantity.name: quantity for quantity in row})
+            reporter.advance(len(rows), path.name)
+    finally:
+        reporter.end()
+    return Table(
+        rows=tuple(path.name for path in paths),
+        points=(ParameterPoint.of(),) * len(paths),
+        labels=("",) * len(paths),
+        reasons=("saved by TeNPy: couplings and phases unknown",) * len(paths),
+        columns=columns_of(rows),
+    )
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether a file is one of phasenet's state files.
+
+    Raises
+    ------
+    FileKindError
+        It is a file of phasenet, but of another kind.
+    """
+    try:
+        kind = read_header(path).kind
+    except FileKindError:
+        return False
+    if kind != Kind.STATE:
+        raise FileKindError(f"{path} is a {kind} file; measure needs states")
+    return True
+
+
+def _row(
+    slot: dict[Boundary, GroundState],
+    phases: Sequence[Phase],
+    classifier: TensorizedClassifier | None,
+    xi_per_length: float,
+) -> tuple[list[Quantity], LabelledState | None]:
+    row: list[Quantity] = []
+    infinite: LabelledState | None = None
+    chain = slot.get(Boundary.FINITE)
+    if Boundary.INFINITE in slot:
+        longest = len(chain.train.cores) / xi_per_length if chain else float("inf")
+        infinite = labelled(slot[Boundary.INFINITE], phases, longest=longest)
+        assert isinstance(infinite.state.train, InfiniteTrain)
+        row += _energy(infinite.state)
+        row += infinite_quantities(infinite.state.train, infinite.invariants)
+    if chain:
+        assert isinstance(chain.train, TensorTrain)
+        row += [*_energy(chain), *finite_quantities(chain.train)]
+        if classifier:
+            row += classifier_quantities(chain.train, classifier, chain.point)
+    return row, infinite
+
+
+def _energy(state: GroundState) -> list[Quantity]:
+    where = state.boundary.value
+    return [
+        Quantity(
+            name=f"energy_{where}",
+            unit="J",
+            meaning=f"energy per site of the {where} state, pinning fields included",
+            value=state.energy,
+        ),
+        Quantity(
+            name=f"truncation_{where}",
+            unit="1",
+            meaning="largest discarded weight of the last sweep",
+            value=state.truncation,
+        ),
+        Quantity(
+            name=f"converged_{where}",
+            unit="1",
+            meaning="1 if DMRG met its tolerances, 0 if it stopped at the sweep limit",
+            value=float(state.outcome == DmrgOutcome.CONVERGED),
+        ),
+    ]
+
+
+def _quantities(train: TensorTrain | InfiniteTrain) -> list[Quantity]:
+    if isinstance(train, InfiniteTrain):
+        return infinite_quantities(train, invariants(train))
+    return finite_quantities(train)

@@ -1,0 +1,123 @@
+"""All steps of a study, one after the other; whatever is up to date is left alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phasenet.groundstates.sweep import state_tasks, unfinished
+from phasenet.pipeline.chart import chart, chart_product
+from phasenet.pipeline.folder import RunFolder
+from phasenet.pipeline.measure import measure, table_product
+from phasenet.pipeline.product import Product
+from phasenet.pipeline.reporting import Reporter, SilentReporter
+from phasenet.pipeline.sample import sample, snapshots_product
+from phasenet.pipeline.simulate import simulate
+from phasenet.pipeline.tensorize import tensorize, train_product
+from phasenet.pipeline.train import network_product, train
+from phasenet.storage.header import Kind
+from phasenet.study import Study, StudyCard
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run made.
+
+    Parameters
+    ----------
+    folder
+        Where its files lie.
+    new_states
+        Ground states found by this call.
+    made
+        Files made by this call, beside the states.
+    """
+
+    folder: RunFolder
+    new_states: int
+    made: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """One file of a run; the product can be known only when the steps before are done."""
+
+    path: Path
+    product: Callable[[], Product]
+    make: Callable[[Product], object]
+
+
+def run(
+    study: Study, study_path: Path, root: Path, *, workers: int, reporter: Reporter
+) -> RunResult:
+    """Carry a study from its grid to its phase diagram.
+
+    Parameters
+    ----------
+    study, study_path
+        The study and the file that it was loaded from.
+    root
+        Folder for all files.
+    workers
+        Processes for the ground states.
+    reporter
+        Hears of every stage.
+    """
+    folder = RunFolder(root=root, name=study.name)
+    states, new_states = simulate(
+        study, study_path, folder.states, workers=workers, reporter=reporter
+    )
+    made: list[Path] = []
+    for step in _steps(states, folder, study.card(), reporter):
+        product = step.product()
+        if not product.is_done():
+            step.make(product)
+            made.append(step.path)
+    return RunResult(folder=folder, new_states=new_states, made=tuple(made))
+
+
+def plan(study: Study, study_path: Path, root: Path) -> list[str]:
+    """Say in a few lines what a run would do, and do nothing."""
+    folder = RunFolder(root=root, name=study.name)
+    tasks = state_tasks(study, study_path, folder.states)
+    missing = len(unfinished(study, tasks))
+    lines = [f"{missing} of {len(tasks)} ground states to find in {folder.states}"]
+    stale = missing > 0
+    for step in _steps([task.path for task in tasks], folder, study.card(), SilentReporter()):
+        stale = stale or not step.product().is_done()
+        lines.append(f"{'to make' if stale else 'up to date'}: {step.path}")
+    return lines
+
+
+def _steps(
+    states: Sequence[Path], folder: RunFolder, card: StudyCard, reporter: Reporter
+) -> list[_Step]:
+    snapshots, network = folder.file(Kind.SNAPSHOTS), folder.file(Kind.NETWORK)
+    trains, table = folder.file(Kind.TRAIN), folder.file(Kind.TABLE)
+    diagram = folder.file(Kind.CHART)
+    return [
+        _Step(
+            path=snapshots,
+            product=lambda: snapshots_product(states, snapshots, card),
+            make=lambda product: sample(states, product, card, reporter=reporter),
+        ),
+        _Step(
+            path=network,
+            product=lambda: network_product(snapshots, network, card),
+            make=lambda product: train(snapshots, product, card, reporter=reporter),
+        ),
+        _Step(
+            path=trains,
+            product=lambda: train_product(network, snapshots, trains, card),
+            make=lambda product: tensorize(network, snapshots, product, card, reporter=reporter),
+        ),
+        _Step(
+            path=table,
+            product=lambda: table_product(states, trains, table, card),
+            make=lambda product: measure(states, trains, product, card, reporter=reporter),
+        ),
+        _Step(
+            path=diagram,
+            product=lambda: chart_product(table, diagram, card),
+            make=lambda product: chart(table, product, card),
+        ),
+    ]

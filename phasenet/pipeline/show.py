@@ -1,0 +1,119 @@
+"""Any file in words: what it holds, how it was made, and its lineage back to the grid."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from phasenet.errors import FileKindError, MissingInputError
+from phasenet.identity import canonical_json
+from phasenet.pipeline import summary
+from phasenet.pipeline.measure import foreign_table
+from phasenet.pipeline.reporting import SilentReporter
+from phasenet.records import GroundState
+from phasenet.storage.container import read_header
+from phasenet.storage.header import Header, Kind, Parent
+from phasenet.storage.networks import read_network
+from phasenet.storage.snapshots import read_snapshots
+from phasenet.storage.states import read_state
+from phasenet.storage.tables import read_chart, read_table
+from phasenet.storage.tenpy_files import is_tenpy_file
+from phasenet.storage.trains import read_train
+from phasenet.study import StudyCard
+
+_SHOWN_SIBLINGS = 3
+
+
+def describe(path: Path) -> list[str]:
+    """Lines about a file.
+
+    Raises
+    ------
+    MissingInputError, FileKindError
+    """
+    if path.is_file() and is_tenpy_file(path):
+        lines = summary.observable_lines(foreign_table([path], reporter=SilentReporter()))
+        return [f"{path}: matrix product state saved with TeNPy", *lines[1:]]
+    header = read_header(path)
+    return [
+        f"{path}: {header.kind} of phasenet {header.version}, made {header.created} "
+        f"in {header.seconds:.1f} s",
+        *_content(path, header),
+        f"settings: {canonical_json(dict(header.settings))}",
+        f"seed: {header.seed}",
+        "lineage:",
+        *_lineage(path, header, depth=1),
+    ]
+
+
+def _content(path: Path, header: Header) -> list[str]:
+    readers: dict[Kind, Callable[[], list[str]]] = {
+        Kind.STATE: lambda: _state_lines(read_state(path)[1]),
+        Kind.SNAPSHOTS: lambda: summary.snapshot_lines(read_snapshots(path)[1]),
+        Kind.NETWORK: lambda: _network_lines(path),
+        Kind.TRAIN: lambda: summary.train_lines(read_train(path)[1]),
+        Kind.TABLE: lambda: summary.table_lines(read_table(path)[1]),
+        Kind.CHART: lambda: _chart_lines(path, header.study),
+    }
+    return readers[header.kind]()
+
+
+def _state_lines(state: GroundState) -> list[str]:
+    bonds = max(core.shape[0] for core in state.train.cores)
+    variance = "" if state.variance != state.variance else f", variance {state.variance:.1e} J^2"
+    return [
+        f"{state.boundary} ground state at {state.point}: {len(state.train.cores)} sites of spin "
+        f"{state.spin:g}, bond dimension {bonds}",
+        f"energy {state.energy:.10f} J per site{variance} per site, truncation "
+        f"{state.truncation:.1e}, {state.sweeps} sweeps: {state.outcome.value}",
+    ]
+
+
+def _network_lines(path: Path) -> list[str]:
+    _, network = read_network(path)
+    weights = sum(array.size for array in network.weights.values())
+    kind = network.architecture["kind"]
+    return [
+        f"{kind} classifier of {', '.join(network.classes)}: {weights} weights",
+        f"training: {network.outcome}",
+        *summary.score_lines(network),
+    ]
+
+
+def _chart_lines(path: Path, card: StudyCard | None) -> list[str]:
+    _, diagram = read_chart(path)
+    if card is None:
+        raise FileKindError(f"{path} is a chart that belongs to no study; make it again")
+    return [*summary.phase_lines(diagram.table, card), *summary.boundary_lines(diagram, card)]
+
+
+def _lineage(path: Path, header: Header, depth: int) -> list[str]:
+    """Parents and theirs; of many parents of one kind, only the first few by name."""
+    if not header.parents:
+        return ["  " * depth + _origin(header)]
+    lines = []
+    for kind in dict.fromkeys(parent.kind for parent in header.parents):
+        members = [parent for parent in header.parents if parent.kind == kind]
+        for parent in members[:_SHOWN_SIBLINGS]:
+            lines += _ancestor(path.parent, parent, depth)
+        if len(members) > _SHOWN_SIBLINGS:
+            more = len(members) - _SHOWN_SIBLINGS
+            lines.append("  " * depth + f"and {more} more {kind} files")
+    return lines
+
+
+def _ancestor(folder: Path, parent: Parent, depth: int) -> list[str]:
+    indent = "  " * depth
+    for place in (folder / parent.name, folder / "states" / parent.name):
+        try:
+            header = read_header(place)
+        except (MissingInputError, FileKindError):
+            continue
+        if header.id == parent.id:
+            line = f"{indent}{parent.kind} {parent.name} (id {parent.id})"
+            return [line, *_lineage(place, header, depth + 1)]
+    return [f"{indent}{parent.kind} {parent.name} (id {parent.id}; no longer here)"]
+
+
+def _origin(header: Header) -> str:
+    name = header.study.name if header.study else "unknown study"
+    point = header.settings.get("point")
+    return f"grid of {name}" + (f": point {canonical_json(point)}" if point else "")

@@ -1,0 +1,163 @@
+"""What was found, in lines that a physicist would write."""
+
+import math
+
+from phasenet.phases.boundaries import LABEL_METHOD
+from phasenet.records import (
+    SPLITS,
+    Boundary1D,
+    PhaseDiagram,
+    Score,
+    Snapshots,
+    Table,
+    TensorizedClassifier,
+    TensorizedFunction,
+    TrainedNetwork,
+)
+from phasenet.study import StudyCard
+
+_TABLE_COLUMNS = (
+    "string_x_infinite",
+    "string_z_infinite",
+    "entropy_infinite",
+    "correlation_length",
+    "z2xz2_infinite",
+    "z2xz2_eta_infinite",
+    "string_x_finite",
+    "string_z_finite",
+)
+_SPLIT_TITLES = {
+    "test": "classifier on held-out points",
+    "critical": "  near the transition, never trained on",
+}
+
+
+def percent(value: float, error: float) -> str:
+    """Fraction with its standard error in units of the last digit.
+
+    >>> percent(0.97312, 0.0018)
+    '97.3(2) %'
+    """
+    digit = max(1, round(1000 * error)) if error > 0 else 0
+    return f"{100 * value:.1f}({digit}) %"
+
+
+def phase_lines(table: Table, card: StudyCard) -> list[str]:
+    """Where each phase was found."""
+    if len(card.varied) != 1:
+        counts = {p.title: table.labels.count(p.label) for p in card.phases}
+        found = ", ".join(f"{title} at {count} points" for title, count in counts.items())
+        return [f"phases: {found}; undetermined at {table.labels.count('')}"]
+    coupling = card.varied[0]
+    parts = []
+    for phase in card.phases:
+        x = [
+            p[coupling]
+            for p, label in zip(table.points, table.labels, strict=True)
+            if label == phase.label
+        ]
+        if x:
+            parts.append(f"{phase.title} from {coupling} = {min(x):g} to {max(x):g}")
+    open_x = [
+        f"{p[coupling]:g}" for p, label in zip(table.points, table.labels, strict=True) if not label
+    ]
+    note = f"; undetermined at {', '.join(open_x)}" if open_x else ""
+    return [f"phases: {', '.join(parts)}{note}"]
+
+
+def boundary_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
+    """Each bracket beside the literature, and the other estimates."""
+    titles = {phase.label: phase.title for phase in card.phases}
+    lines = []
+    for bracket in (b for b in diagram.boundaries if b.method == LABEL_METHOD):
+        known = [t for t in card.transitions if t.coupling == bracket.coupling]
+        beside = f"; literature {known[0].value:.5f} ({known[0].citation})" if known else ""
+        lines.append(
+            f"transition {titles.get(bracket.below)} to {titles.get(bracket.above)}: "
+            f"{bracket.coupling} = {bracket.value:.3f} +- {bracket.error_bar:.3f} "
+            f"({bracket.method}){beside}"
+        )
+        others = [b for b in diagram.boundaries if _same_place(b, bracket)]
+        if others:
+            lines.append("  " + "; ".join(_estimate(b) for b in others))
+    return lines or ["no transition on this grid: no two points carry different labels"]
+
+
+def score_lines(network: TrainedNetwork) -> list[str]:
+    """Accuracies, never without their nulls."""
+    lines = []
+    for split, title in _SPLIT_TITLES.items():
+        scores = {s.classifier: s for s in network.scores if s.split == split}
+        if scores:
+            nulls = ", ".join(f"{n} {_accuracy(s)}" for n, s in scores.items() if n != "network")
+            lines.append(f"{title}: {_accuracy(scores['network'])} ({nulls})")
+    return lines
+
+
+def train_lines(classifier: TensorizedClassifier) -> list[str]:
+    """Ranks, costs and errors of the two trains."""
+    return [
+        _train_line("logits", classifier.logits, classifier.held_out),
+        _train_line("probabilities", classifier.probabilities, classifier.held_out),
+    ]
+
+
+def _train_line(name: str, function: TensorizedFunction, held_out: int) -> str:
+    same = percent(function.agreement, function.agreement_error)
+    return (
+        f"tensor train of the {name}: rank {max(function.train.bond_dims)}, "
+        f"{function.evaluations} evaluations, relative error {function.data_error:.1e} and "
+        f"{same} same decisions on {held_out} held-out snapshots"
+    )
+
+
+def _same_place(other: Boundary1D, bracket: Boundary1D) -> bool:
+    sides = (other.below, other.above, other.at) == (bracket.below, bracket.above, bracket.at)
+    return sides and other.method != LABEL_METHOD
+
+
+def _estimate(boundary: Boundary1D) -> str:
+    return f"{boundary.method} {boundary.value:.3f} ({boundary.lower:g} to {boundary.upper:g})"
+
+
+def _accuracy(score: Score) -> str:
+    return percent(score.accuracy, score.error)
+
+
+def snapshot_lines(snapshots: Snapshots) -> list[str]:
+    """How many shots of which class lie in which split."""
+    shots, sites = snapshots.spins.shape
+    lines = [f"{shots} snapshots of {sites} sites in the {snapshots.basis} basis"]
+    for split in SPLITS:
+        members = [p for p in snapshots.points if p.split == split]
+        counts = {c: sum(p.label == c for p in members) for c in snapshots.classes}
+        if members:
+            found = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
+            lines.append(f"  {split}: {len(members)} points" + (f" ({found})" if found else ""))
+    return lines
+
+
+def table_lines(table: Table) -> list[str]:
+    """A table as aligned text: the observables that a phase diagram is read from."""
+    columns = [column for column in table.columns if column.name in _TABLE_COLUMNS]
+    width = max(len(row) for row in table.rows)
+    widths = [max(10, len(column.name)) for column in columns]
+    names = "  ".join(f"{c.name:>{w}}" for c, w in zip(columns, widths, strict=True))
+    lines = [f"{'':{width}}  {'label':<12} {names}"]
+    for k, row in enumerate(table.rows):
+        cells = [f"{c.values[k]:{w}.6g}" for c, w in zip(columns, widths, strict=True)]
+        lines.append(f"{row:<{width}}  {table.labels[k] or '-':<12} {'  '.join(cells)}")
+    return lines
+
+
+def observable_lines(table: Table) -> list[str]:
+    """Every observable of each row, one a line, with its unit and meaning."""
+    lines = []
+    for k, row in enumerate(table.rows):
+        lines.append(f"{row}:")
+        for column in table.columns:
+            if math.isfinite(column.values[k]):
+                unit = "" if column.unit == "1" else f" {column.unit}"
+                value = f"{column.values[k]:.8g}{unit}"
+                lines.append(f"  {column.name:<34} {value:<18} {column.meaning}")
+    return lines

@@ -1,0 +1,282 @@
+"""Figures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from phasenet.errors import SettingsError
+from phasenet.phases.boundaries import CROSSING_METHOD, LABEL_METHOD, PEAK_METHOD
+from phasenet.records import Boundary1D, PhaseDiagram, Table
+from phasenet.storage.atomic import atomic_path
+from phasenet.study import StudyCard
+from phasenet.trains.train import FloatArray
+
+# Okabe and Ito's palette: distinguishable with all common forms of colour blindness.
+_PHASES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_X, _Z, _GREY = "#009E73", "#8E44AD", "#555555"
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.markersize": 3.5,
+    "lines.linewidth": 1.2,
+    "mathtext.fontset": "dejavusans",
+    "svg.hashsalt": "phasenet",
+    "pdf.fonttype": 42,
+}
+_METHOD_TITLES = {
+    LABEL_METHOD: "SPT bracket",
+    PEAK_METHOD: r"largest $\xi$",
+    CROSSING_METHOD: "classifier",
+}
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure atomically; the suffix of the path chooses the format."""
+    with atomic_path(path) as temporary:
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
+        figure.savefig(temporary, format=path.suffix.lstrip("."), dpi=200, metadata=metadata)
+
+
+def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
+    """Everything measured along one coupling, phases shaded, boundaries beside the literature.
+
+    Parameters
+    ----------
+    diagram
+        Table and boundaries along one line.
+    card
+        Titles, phases and known transitions.
+
+    Raises
+    ------
+    SettingsError
+        The study varies no coupling, or more than one.
+    """
+    if len(card.varied) != 1:
+        raise SettingsError(
+            f"study {card.name} varies {', '.join(card.varied) or 'nothing'}; a line figure needs "
+            "exactly one varied coupling"
+        )
+    coupling = card.varied[0]
+    x = np.asarray([point[coupling] for point in diagram.table.points])
+    colours = {phase.label: _PHASES[k % len(_PHASES)] for k, phase in enumerate(card.phases)}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.0, 9.2), layout="constrained")
+        axes = figure.subplots(5, 1, sharex=True, height_ratios=[1.25, 1.1, 1.1, 1.1, 0.75])
+        _strings(axes[0], diagram.table, x)
+        _classifier(axes[1], diagram.table, x, card, colours)
+        _conditional(axes[2], diagram.table, x, card, colours)
+        _entanglement(axes[3], diagram.table, x)
+        _invariants(axes[4], diagram.table, x)
+        for letter, ax in zip("abcde", axes, strict=True):
+            ax.text(-0.085, 1.0, f"({letter})", transform=ax.transAxes, weight="bold", va="top")
+            _shade(ax, diagram, x, colours)
+            _literature(ax, card, coupling)
+            ax.margins(x=0.02)
+        _name_phases(axes[0], diagram, x, card, colours)
+        axes[-1].set_xlabel(f"${coupling}$" if len(coupling) == 1 else coupling)
+        figure.suptitle(f"{card.title}\n${card.hamiltonian}${_fixed(card, diagram.table)}", size=10)
+        figure.supxlabel(_caption(diagram, card, coupling), size=7.5, x=0.02, ha="left")
+    return figure
+
+
+def _strings(ax: Axes, table: Table, x: FloatArray) -> None:
+    for axis, colour in (("x", _X), ("z", _Z)):
+        label = rf"$-\mathcal{{O}}^{axis}$"
+        _curve(ax, table, x, f"string_{axis}_infinite", colour, f"{label}, infinite", "-o")
+        _curve(
+            ax, table, x, f"string_{axis}_finite", colour, f"{label}, open chain", ":s", hollow=True
+        )
+    ax.axhline(0, color=_GREY, lw=0.5)
+    ax.set_ylabel("string order")
+    _legend(ax, ncols=2)
+
+
+def _classifier(
+    ax: Axes, table: Table, x: FloatArray, card: StudyCard, colours: dict[str, str]
+) -> None:
+    for phase in card.phases:
+        name = f"probability_{phase.label}"
+        _curve(ax, table, x, name, colours[phase.label], phase.title, "-o", bars=True)
+    ax.axhline(0.5, color=_GREY, lw=0.5)
+    ax.set_ylim(-0.05, 1.05)
+    ax.set_ylabel("classifier\n" r"$\langle p_c\rangle$")
+    _legend(ax, ncols=2)
+
+
+def _conditional(
+    ax: Axes, table: Table, x: FloatArray, card: StudyCard, colours: dict[str, str]
+) -> None:
+    _curve(ax, table, x, "string_z_finite", _GREY, "all snapshots", "-")
+    for phase in card.phases:
+        name = f"string_z_given_{phase.label}"
+        label = f"called {phase.title}"
+        _curve(ax, table, x, name, colours[phase.label], label, "o", bars=True)
+    ax.axhline(0, color=_GREY, lw=0.5)
+    ax.set_ylabel("conditional\n" r"$-\mathcal{O}^z$, open chain")
+    _legend(ax)
+
+
+def _entanglement(ax: Axes, table: Table, x: FloatArray) -> None:
+    _curve(ax, table, x, "entropy_infinite", "black", "$S$, infinite", "-o")
+    _curve(ax, table, x, "entropy_finite", "black", "$S$, open chain", ":s", hollow=True)
+    ax.set_ylabel("entropy $S$ (nats)")
+    other = ax.twinx()
+    _curve(other, table, x, "correlation_length", "#B8860B", r"$\xi$, infinite", "-^")
+    other.set_yscale("log")
+    other.set_ylabel(r"$\xi$ (sites)", color="#B8860B")
+    other.spines["right"].set_visible(True)
+    handles = [*ax.get_lines(), *other.get_lines()]
+    if handles:
+        ax.legend(handles=handles, loc="upper right")
+
+
+def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
+    shown = (
+        ("z2xz2", r"$Z_2\!\times\!Z_2$"),
+        ("time_reversal", "time reversal"),
+        ("bond_inversion", "bond inversion"),
+    )
+    marks = "o^s"
+    names = {column.name for column in table.columns}
+    for row, (name, label) in enumerate(shown):
+        if f"{name}_infinite" not in names:
+            continue
+        values = table.column(f"{name}_infinite").values
+        known = values != 0
+        shift = 0.14 * (row - 1)
+        ax.plot(x[known], values[known] + shift, marks[row], color="black", label=label, ms=3.5)
+        ax.plot(x[~known], values[~known] + shift, "x", color=_GREY, ms=4)
+    ax.set_ylim(-1.5, 1.5)
+    ax.set_yticks([-1, 0, 1], ["-1", "undet.", "+1"])
+    ax.set_ylabel("SPT invariant")
+    _legend(ax, ncols=3)
+
+
+def _curve(
+    ax: Axes,
+    table: Table,
+    x: FloatArray,
+    name: str,
+    colour: str,
+    label: str,
+    style: str,
+    *,
+    hollow: bool = False,
+    bars: bool = False,
+) -> None:
+    """One column against x; nothing if the table lacks it."""
+    if name not in {column.name for column in table.columns}:
+        return
+    column = table.column(name)
+    known = np.isfinite(column.values)
+    face = "white" if hollow else colour
+    ax.errorbar(
+        x[known],
+        column.values[known],
+        yerr=column.errors[known] if bars else None,
+        fmt=style,
+        color=colour,
+        markerfacecolor=face,
+        label=label,
+        elinewidth=0.8,
+        capsize=1.5,
+    )
+
+
+def _legend(ax: Axes, ncols: int = 1) -> None:
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(ncols=ncols, loc="best")
+
+
+def _shade(ax: Axes, diagram: PhaseDiagram, x: FloatArray, colours: dict[str, str]) -> None:
+    for label, lower, upper in _regions(diagram.table.labels, x):
+        ax.axvspan(lower, upper, color=colours.get(label, _GREY), alpha=0.10, lw=0, zorder=-3)
+    for boundary in _brackets(diagram.boundaries):
+        ax.axvspan(
+            boundary.lower,
+            boundary.upper,
+            facecolor="none",
+            edgecolor=_GREY,
+            hatch="////",
+            alpha=0.45,
+            lw=0,
+            zorder=-2,
+        )
+
+
+def _literature(ax: Axes, card: StudyCard, coupling: str) -> None:
+    for known in card.transitions:
+        if known.coupling == coupling:
+            ax.axvline(known.value, color="crimson", ls="--", lw=1.0, zorder=-1)
+
+
+def _regions(labels: Sequence[str], x: FloatArray) -> list[tuple[str, float, float]]:
+    """Stretches of neighbouring points with the same label."""
+    order = np.argsort(x)
+    found: list[tuple[str, float, float]] = []
+    for k in order:
+        label, value = labels[k], float(x[k])
+        if found and found[-1][0] == label:
+            found[-1] = (label, found[-1][1], value)
+        else:
+            found.append((label, value, value))
+    return [region for region in found if region[0]]
+
+
+def _brackets(boundaries: Sequence[Boundary1D]) -> list[Boundary1D]:
+    return [boundary for boundary in boundaries if boundary.method == LABEL_METHOD]
+
+
+def _name_phases(
+    ax: Axes, diagram: PhaseDiagram, x: FloatArray, card: StudyCard, colours: dict[str, str]
+) -> None:
+    titles = {phase.label: phase.title for phase in card.phases}
+    for label, lower, upper in _regions(diagram.table.labels, x):
+        ax.text(
+            (lower + upper) / 2,
+            1.02,
+            titles.get(label, label),
+            color=colours.get(label, _GREY),
+            transform=ax.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            weight="bold",
+        )
+
+
+def _fixed(card: StudyCard, table: Table) -> str:
+    fixed = {n: v for n, v in table.points[0].couplings if n not in card.varied}
+    return "".join(
+        rf",  $\{name}={value:g}$" if name == "Delta" else f",  {name} = {value:g}"
+        for name, value in fixed.items()
+    )
+
+
+def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
+    lines = []
+    for boundary in _brackets(diagram.boundaries):
+        others = [
+            f"{_METHOD_TITLES[b.method]} {b.value:.3f} ({b.lower:g} to {b.upper:g})"
+            for b in diagram.boundaries
+            if b.method != LABEL_METHOD and (b.below, b.above) == (boundary.below, boundary.above)
+        ]
+        lines.append(
+            f"Hatched: SPT bracket {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
+            + ("Other estimates: " + "; ".join(others) + "." if others else "")
+        )
+    lines += [
+        f"Red dashes: {known.value:.5f}, {known.citation}."
+        for known in card.transitions
+        if known.coupling == coupling
+    ]
+    return "\n".join(lines)
