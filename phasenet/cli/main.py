@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from phasenet import __version__
 from phasenet.cli import chart, measure, run, sample, show, simulate, tensorize, train
+from phasenet.engines.threads import THREAD_VARIABLES
 from phasenet.errors import PhasenetError, StoppedEarlyError
 
 EXIT_ERROR = 1
@@ -28,6 +29,9 @@ exit codes:  0 done, 1 error, 2 usage, 75 stopped early (the same command goes o
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
+    for variable in THREAD_VARIABLES:
+        # Threads of BLAS fight over the cores with our worker processes, and change the last bits.
+        os.environ.setdefault(variable, "1")
     parser = argparse.ArgumentParser(
         prog="phasenet",
         description="Phase diagrams of spin chains: ground states, labelled snapshots, neural "

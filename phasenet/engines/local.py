@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
+from phasenet.engines.threads import THREAD_VARIABLES
 from phasenet.errors import PhasenetError
 
 Task = TypeVar("Task")
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _BROKEN_POOLS_WITHOUT_PROGRESS = 3
 
 

@@ -1,9 +1,9 @@
 """How TeNPy lays out its values in HDF5: lists, dictionaries, charge-blocked arrays.
 
-TeNPy's own loader imports the modules and calls the functions that a file names. Here nothing is
-looked at but numbers and texts under fixed names, through links inside the file, so that a file
-from a stranger can do no harm. Whatever does not fit is a ValueError: only the caller knows the
-name of the file. Written after ``tenpy.tools.hdf5_io`` and the ``save_hdf5`` of TeNPy's ``Array``
+TeNPy's own loader imports the modules and calls the functions that a file names. Here only numbers
+and texts under fixed names are looked at, through links inside the file, so that nothing a file
+says is ever executed. Whatever does not fit is a ValueError: only the caller knows the name of the
+file. Written after ``tenpy.tools.hdf5_io`` and the ``save_hdf5`` of TeNPy's ``Array``
 and ``LegCharge``.
 """
 
