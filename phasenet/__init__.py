@@ -7,6 +7,12 @@ if TYPE_CHECKING:
     from phasenet.errors import PhasenetError
     from phasenet.points import Grid, ParameterPoint
     from phasenet.settings import RunSettings
+    from phasenet.storage.networks import read_network
+    from phasenet.storage.snapshots import read_snapshots
+    from phasenet.storage.states import read_state
+    from phasenet.storage.tables import read_table
+    from phasenet.storage.tenpy_files import read_tenpy_state
+    from phasenet.storage.trains import read_train
     from phasenet.study import Chain, KnownTransition, Phase, Study, load_study
     from phasenet.tensorizer import tensorize
     from phasenet.trains import InfiniteTrain, TensorTrain
@@ -23,6 +29,12 @@ _HOME = {
     "Phase": "study",
     "Study": "study",
     "load_study": "study",
+    "read_network": "storage.networks",
+    "read_snapshots": "storage.snapshots",
+    "read_state": "storage.states",
+    "read_table": "storage.tables",
+    "read_tenpy_state": "storage.tenpy_files",
+    "read_train": "storage.trains",
     "tensorize": "tensorizer",
     "InfiniteTrain": "trains",
     "TensorTrain": "trains",
@@ -39,6 +51,12 @@ __all__ = [
     "Study",
     "TensorTrain",
     "load_study",
+    "read_network",
+    "read_snapshots",
+    "read_state",
+    "read_table",
+    "read_tenpy_state",
+    "read_train",
     "tensorize",
 ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +18,7 @@ from phasenet.trains.train import FloatArray
 
 # Okabe and Ito's palette: distinguishable with all common forms of colour blindness.
 _PHASES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKS, _FACES = "osD", ("black", "white", "grey")
 _X, _Z, _GREY = "#009E73", "#8E44AD", "#555555"
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -70,22 +71,25 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     x = np.asarray([point[coupling] for point in diagram.table.points])
     colours = {phase.label: _PHASES[k % len(_PHASES)] for k, phase in enumerate(card.phases)}
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.0, 9.2), layout="constrained")
-        axes = figure.subplots(5, 1, sharex=True, height_ratios=[1.25, 1.1, 1.1, 1.1, 0.75])
+        figure = Figure(figsize=(12.4, 7.0), layout="constrained")
+        axes = figure.subplots(2, 3, sharex=True).ravel()
         _strings(axes[0], diagram.table, x)
-        _classifier(axes[1], diagram.table, x, card, colours)
-        _conditional(axes[2], diagram.table, x, card, colours)
-        _entanglement(axes[3], diagram.table, x)
-        _invariants(axes[4], diagram.table, x)
-        for letter, ax in zip("abcde", axes, strict=True):
-            ax.text(-0.085, 1.0, f"({letter})", transform=ax.transAxes, weight="bold", va="top")
+        _invariants(axes[1], diagram.table, x)
+        _classifier(axes[2], diagram.table, x, card, colours)
+        _entropy(axes[3], diagram.table, x)
+        _correlation_length(axes[4], diagram.table, x)
+        _conditional(axes[5], diagram.table, x, card, colours)
+        for letter, ax in zip("abcdef", axes, strict=True):
+            ax.set_title(f"({letter})", loc="left", weight="bold", size=9, pad=12)
+            ax.margins(x=0.02)
             _shade(ax, diagram, x, colours)
             _literature(ax, card, coupling)
-            ax.margins(x=0.02)
-        _name_phases(axes[0], diagram, x, card, colours)
-        axes[-1].set_xlabel(f"${coupling}$" if len(coupling) == 1 else coupling)
-        figure.suptitle(f"{card.title}\n${card.hamiltonian}${_fixed(card, diagram.table)}", size=10)
-        figure.supxlabel(_caption(diagram, card, coupling), size=7.5, x=0.02, ha="left")
+            _name_phases(ax, diagram, x, card, colours)
+        for ax in axes[3:]:
+            ax.set_xlabel(_symbol(coupling))
+        fixed = _fixed(card, diagram.table)
+        figure.suptitle(f"{card.title}:  ${card.hamiltonian}${fixed}", size=11)
+        figure.supxlabel(_caption(diagram, card, coupling), size=8.5, x=0.01, ha="left")
     return figure
 
 
@@ -97,8 +101,8 @@ def _strings(ax: Axes, table: Table, x: FloatArray) -> None:
             ax, table, x, f"string_{axis}_finite", colour, f"{label}, open chain", ":s", hollow=True
         )
     ax.axhline(0, color=_GREY, lw=0.5)
-    ax.set_ylabel("string order")
-    _legend(ax, ncols=2)
+    ax.set_ylabel(r"string order $-\mathcal{O}^a$")
+    _legend(ax)
 
 
 def _classifier(
@@ -109,8 +113,8 @@ def _classifier(
         _curve(ax, table, x, name, colours[phase.label], phase.title, "-o", bars=True)
     ax.axhline(0.5, color=_GREY, lw=0.5)
     ax.set_ylim(-0.05, 1.05)
-    ax.set_ylabel("classifier\n" r"$\langle p_c\rangle$")
-    _legend(ax, ncols=2)
+    ax.set_ylabel(r"classifier $\langle p_c\rangle$, open chain")
+    _legend(ax)
 
 
 def _conditional(
@@ -122,22 +126,22 @@ def _conditional(
         label = f"called {phase.title}"
         _curve(ax, table, x, name, colours[phase.label], label, "o", bars=True)
     ax.axhline(0, color=_GREY, lw=0.5)
-    ax.set_ylabel("conditional\n" r"$-\mathcal{O}^z$, open chain")
+    ax.set_ylabel(r"$-\mathcal{O}^z$ given the class, open chain")
     _legend(ax)
 
 
-def _entanglement(ax: Axes, table: Table, x: FloatArray) -> None:
-    _curve(ax, table, x, "entropy_infinite", "black", "$S$, infinite", "-o")
-    _curve(ax, table, x, "entropy_finite", "black", "$S$, open chain", ":s", hollow=True)
-    ax.set_ylabel("entropy $S$ (nats)")
-    other = ax.twinx()
-    _curve(other, table, x, "correlation_length", "#B8860B", r"$\xi$, infinite", "-^")
-    other.set_yscale("log")
-    other.set_ylabel(r"$\xi$ (sites)", color="#B8860B")
-    other.spines["right"].set_visible(True)
-    handles = [*ax.get_lines(), *other.get_lines()]
-    if handles:
-        ax.legend(handles=handles, loc="upper right")
+def _entropy(ax: Axes, table: Table, x: FloatArray) -> None:
+    _curve(ax, table, x, "entropy_infinite", "black", "infinite", "-o")
+    _curve(ax, table, x, "entropy_finite", "black", "open chain", ":s", hollow=True)
+    ax.set_ylabel("entanglement entropy (nats)")
+    _legend(ax)
+
+
+def _correlation_length(ax: Axes, table: Table, x: FloatArray) -> None:
+    _curve(ax, table, x, "correlation_length", "black", "infinite", "-o")
+    ax.set_yscale("log")
+    ax.set_ylabel(r"correlation length $\xi$ (sites)")
+    _legend(ax)
 
 
 def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
@@ -146,20 +150,21 @@ def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
         ("time_reversal", "time reversal"),
         ("bond_inversion", "bond inversion"),
     )
-    marks = "o^s"
     names = {column.name for column in table.columns}
     for row, (name, label) in enumerate(shown):
         if f"{name}_infinite" not in names:
             continue
         values = table.column(f"{name}_infinite").values
         known = values != 0
-        shift = 0.14 * (row - 1)
-        ax.plot(x[known], values[known] + shift, marks[row], color="black", label=label, ms=3.5)
-        ax.plot(x[~known], values[~known] + shift, "x", color=_GREY, ms=4)
-    ax.set_ylim(-1.5, 1.5)
-    ax.set_yticks([-1, 0, 1], ["-1", "undet.", "+1"])
-    ax.set_ylabel("SPT invariant")
-    _legend(ax, ncols=3)
+        height = values + 0.16 * (1 - row)
+        ax.plot(x[known], height[known], _MARKS[row], color="black", mfc=_FACES[row], label=label)
+        ax.plot(x[~known], height[~known], "x", color=_GREY)
+    ax.plot([], [], "x", color=_GREY, label=r"undetermined, $|\eta|<0.999$")
+    ax.set_ylim(-1.6, 1.6)
+    ax.set_yticks([-1, 0, 1], ["-1", "none", "+1"])
+    ax.set_ylabel("SPT invariant, infinite chain")
+    # Invariants lie at -1 and +1 only, so the legend fits between them on the emptier side.
+    _legend(ax, loc="center left" if np.median(x) > x.mean() else "center right")
 
 
 def _curve(
@@ -193,25 +198,16 @@ def _curve(
     )
 
 
-def _legend(ax: Axes, ncols: int = 1) -> None:
+def _legend(ax: Axes, loc: Literal["best", "center left", "center right"] = "best") -> None:
     if ax.get_legend_handles_labels()[1]:
-        ax.legend(ncols=ncols, loc="best")
+        ax.legend(loc=loc)
 
 
 def _shade(ax: Axes, diagram: PhaseDiagram, x: FloatArray, colours: dict[str, str]) -> None:
     for label, lower, upper in _regions(diagram.table.labels, x):
         ax.axvspan(lower, upper, color=colours.get(label, _GREY), alpha=0.10, lw=0, zorder=-3)
     for boundary in _brackets(diagram.boundaries):
-        ax.axvspan(
-            boundary.lower,
-            boundary.upper,
-            facecolor="none",
-            edgecolor=_GREY,
-            hatch="////",
-            alpha=0.45,
-            lw=0,
-            zorder=-2,
-        )
+        ax.axvspan(boundary.lower, boundary.upper, color=_GREY, alpha=0.45, lw=0, zorder=-2)
 
 
 def _literature(ax: Axes, card: StudyCard, coupling: str) -> None:
@@ -254,12 +250,14 @@ def _name_phases(
         )
 
 
+def _symbol(coupling: str) -> str:
+    greek = {"Delta", "delta", "theta", "alpha", "beta", "gamma", "lambda", "kappa"}
+    return rf"$\{coupling}$" if coupling in greek else f"${coupling}$"
+
+
 def _fixed(card: StudyCard, table: Table) -> str:
-    fixed = {n: v for n, v in table.points[0].couplings if n not in card.varied}
-    return "".join(
-        rf",  $\{name}={value:g}$" if name == "Delta" else f",  {name} = {value:g}"
-        for name, value in fixed.items()
-    )
+    fixed = [(n, v) for n, v in table.points[0].couplings if n not in card.varied]
+    return "".join(f",   {_symbol(name)} = {value:g}" for name, value in fixed)
 
 
 def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
@@ -271,7 +269,7 @@ def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
             if b.method != LABEL_METHOD and (b.below, b.above) == (boundary.below, boundary.above)
         ]
         lines.append(
-            f"Hatched: SPT bracket {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
+            f"Grey band: SPT bracket {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
             + ("Other estimates: " + "; ".join(others) + "." if others else "")
         )
     lines += [

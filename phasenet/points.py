@@ -32,10 +32,7 @@ class ParameterPoint:
         """Point from a mapping or from keywords; every value must be a finite real number."""
         given = {**(mapping or {}), **couplings}
         for name, value in given.items():
-            if isinstance(value, bool) or not math.isfinite(float(value)):
-                raise SettingsError(
-                    f"coupling {name} is {value!r}; it must be a finite real number"
-                )
+            _check_number(name, value)
         return cls(tuple(sorted((name, canonical_number(v)) for name, v in given.items())))
 
     @property
@@ -80,6 +77,8 @@ class Grid:
         for name, values in axes.items():
             if len(values) == 0:
                 raise SettingsError(f"grid axis {name} is empty; give at least one value")
+            for value in values:
+                _check_number(name, value)
             if len({canonical_number(v) for v in values}) != len(values):
                 raise SettingsError(f"grid axis {name} names a value twice: {list(values)}")
         return cls(
@@ -98,3 +97,12 @@ class Grid:
 
     def __len__(self) -> int:
         return math.prod(len(values) for _, values in self.axes)
+
+
+def _check_number(name: str, value: object) -> None:
+    try:
+        known = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
+    except TypeError:
+        known = False
+    if not known:
+        raise SettingsError(f"coupling {name} is {value!r}; it must be a finite real number")

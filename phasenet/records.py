@@ -237,8 +237,10 @@ class TensorizedClassifier:
         The two functions.
     points
         Points of the held-out snapshots.
-    probability_errors
-        Mean |p - p_train| on the held-out snapshots of each point, shape (points, classes).
+    probability_errors, string_errors
+        Error of <p_c> and of -<p_c O^z> (bulk string) at each point that the train of the
+        probabilities causes, shape (points, classes): the mean deviation on the held-out snapshots
+        of that point plus its standard error.
     held_out
         Number of held-out snapshots.
     """
@@ -248,13 +250,13 @@ class TensorizedClassifier:
     probabilities: TensorizedFunction
     points: tuple[ParameterPoint, ...]
     probability_errors: FloatArray
+    string_errors: FloatArray
     held_out: int
 
-    def probability_error(self, point: ParameterPoint) -> FloatArray:
-        """Mean |p - p_train| of each class at a point, or the largest of all points elsewhere."""
-        if point in self.points:
-            return np.asarray(self.probability_errors[self.points.index(point)])
-        return np.asarray(self.probability_errors.max(axis=0))
+    def errors_at(self, point: ParameterPoint) -> tuple[FloatArray, FloatArray]:
+        """Both errors of each class at a point, or the largest of all points elsewhere."""
+        rows = [self.points.index(point)] if point in self.points else slice(None)
+        return self.probability_errors[rows].max(axis=0), self.string_errors[rows].max(axis=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,12 +11,13 @@ from phasenet.errors import SettingsError
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def checked(cls, values: Mapping[str, Any]) -> Self:
@@ -109,7 +110,7 @@ class TensorizeSettings(Settings):
 class RunSettings(Settings):
     """Settings of a whole run, one group for each step, and the one seed of all random streams."""
 
-    seed: int = 0
+    seed: Seed = 0
     finite: FiniteSettings = FiniteSettings()
     infinite: InfiniteSettings = InfiniteSettings()
     sample: SampleSettings = SampleSettings()

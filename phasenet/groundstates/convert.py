@@ -47,9 +47,14 @@ def bond_charges(psi: Any) -> tuple[IntArray, ...]:
     """
     if list(psi.chinfo.names) != ["2*Sz"]:
         return tuple(np.zeros(0, dtype=np.int64) for _ in range(int(psi.L) + 1))
-    legs = [psi.get_B(index).get_leg("vL") for index in range(psi.L)]
-    legs.append(psi.get_B(psi.L - 1).get_leg("vR").conj())
-    return tuple(np.asarray(leg.to_qflat()[:, 0] * leg.qconj, dtype=np.int64) for leg in legs)
+    tensors = [psi.get_B(index) for index in range(psi.L)]
+    legs = [tensor.get_leg("vL") for tensor in tensors] + [tensors[-1].get_leg("vR").conj()]
+    # A cell of an infinite state keeps its own charge as the total charge of its tensors.
+    before = np.cumsum([0, *(int(tensor.qtotal[0]) for tensor in tensors)])
+    return tuple(
+        np.asarray(leg.to_qflat()[:, 0] * leg.qconj + carried, dtype=np.int64)
+        for leg, carried in zip(legs, before, strict=True)
+    )
 
 
 def to_train(psi: Any) -> TensorTrain | InfiniteTrain:

@@ -37,15 +37,13 @@ def solve(study: Study, point: ParameterPoint, boundary: Boundary) -> GroundStat
     Raises
     ------
     StudyError
-        The model cannot be built, or its energy is not a number.
+        The model or its starting state cannot be built, or its energy is not a number.
     """
     settings = study.settings.finite if boundary == Boundary.FINITE else study.settings.infinite
     chain = _chain(settings)
     with _quiet_tenpy():
         model = _model(study, point, chain)
-        psi = MPS.from_product_state(
-            model.lat.mps_sites(), study.product_state(chain.length), bc=boundary.value
-        )
+        psi = _start(study, model, chain)
         engine = TwoSiteDMRGEngine(psi, model, _options(settings, boundary))
         energy, psi = engine.run()
         if not math.isfinite(energy):
@@ -57,11 +55,6 @@ def _ground_state(
     study: Study, point: ParameterPoint, model: Any, psi: Any, engine: Any, energy: float
 ) -> GroundState:
     finite = psi.bc == "finite"
-    spins = {round((site.dim - 1) / 2, 1) for site in psi.sites}
-    if spins != {float(study.spin)}:
-        raise StudyError(
-            f"study {study.name} says spin {study.spin:g}, its model has sites of spin {spins}"
-        )
     converged = engine.is_converged()
     return GroundState(
         point=point,
@@ -96,6 +89,25 @@ def _model(study: Study, point: ParameterPoint, chain: Chain) -> Any:
         ) from error
 
 
+def _start(study: Study, model: Any, chain: Chain) -> Any:
+    sites = model.lat.mps_sites()
+    spins = sorted({(site.dim - 1) / 2 for site in sites})
+    if spins != [float(study.spin)]:
+        shown = " and ".join(f"{spin:g}" for spin in spins)
+        raise StudyError(
+            f"study {study.name} says spin {study.spin:g}, its model has sites of spin {shown}"
+        )
+    try:
+        return MPS.from_product_state(
+            sites, study.product_state(chain.length), bc=chain.boundary.value
+        )
+    except Exception as error:
+        raise StudyError(
+            f"study {study.name} cannot start from its product state: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
 def _options(settings: FiniteSettings | InfiniteSettings, boundary: Boundary) -> dict[str, Any]:
     # For negative energies TeNPy's max_E_err is absolute, and of the total energy of an open chain.
     sites = settings.length if isinstance(settings, FiniteSettings) else 1
@@ -109,8 +121,8 @@ def _options(settings: FiniteSettings | InfiniteSettings, boundary: Boundary) ->
         "trunc_params": {"chi_max": settings.max_bond, "svd_min": settings.cutoff},
         "max_E_err": settings.energy_atol * sites,
         "max_S_err": settings.entropy_atol,
-        "max_sweeps": settings.max_sweeps,
-        "min_sweeps": _MIXER_SWEEPS[boundary] + _SWEEPS_PER_CHECK[boundary],
+        "max_sweeps": settings.max_sweeps - 1,  # TeNPy stops when it has done more than this
+        "min_sweeps": _MIXER_SWEEPS[boundary] + _SWEEPS_PER_CHECK[boundary] - 1,
         "N_sweeps_check": _SWEEPS_PER_CHECK[boundary],
     }
 

@@ -23,7 +23,7 @@ from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
 _AXES: tuple[Axis, ...] = ("x", "z")
-_LARGEST_ERROR = 0.25
+_LARGEST_ERROR = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ def finite_quantities(train: TensorTrain) -> list[Quantity]:
 
 
 def classifier_quantities(
-    state: TensorTrain, classifier: TensorizedClassifier, point: ParameterPoint | None
+    state: TensorTrain, classifier: TensorizedClassifier, point: ParameterPoint
 ) -> list[Quantity]:
     """The tensorized classifier as an observable of an open chain, by exact contraction.
 
@@ -149,7 +149,7 @@ def classifier_quantities(
     classifier
         Its logits and probabilities as trains.
     point
-        Couplings of the state, if known, for the error of the probabilities at this point.
+        Couplings of the state, which choose the error of the probabilities.
 
     Raises
     ------
@@ -163,41 +163,42 @@ def classifier_quantities(
             f"classifier {logits.length} of {max(logits.site_dims)}; measure it without --train, "
             "or with a classifier of its length"
         )
-    mean = np.asarray(diagonal_expectation(state, logits))
+    score = np.asarray(diagonal_expectation(state, logits))
     weight = np.asarray(diagonal_expectation(state, probabilities))
-    errors = (
-        classifier.probability_error(point)
-        if point is not None
-        else classifier.probability_errors.max(axis=0)
-    )
-    strings = conditional_bulk_string_order(state, probabilities)
+    weight_error, string_error = classifier.errors_at(point)
     result: list[Quantity] = []
     for index, label in enumerate(classifier.classes):
-        # |O| <= 1, so the error of <p O>/<p> is at most twice that of <p>, over <p>.
-        bound = 2 * float(errors[index]) / max(float(weight[index]), 1e-300)
-        known = bound < _LARGEST_ERROR
         result += [
             Quantity(
                 name=f"logit_{label}",
                 unit="1",
                 meaning=f"expectation of the logit of class {label}",
-                value=float(mean[index]),
+                value=float(score[index]),
             ),
             Quantity(
                 name=f"probability_{label}",
                 unit="1",
                 meaning=f"expectation of the probability of class {label}; error: tensorization",
                 value=float(weight[index]),
-                error=float(errors[index]),
+                error=float(weight_error[index]),
             ),
+        ]
+    if not is_integer_spin(max(state.site_dims)):
+        return result
+    string = conditional_bulk_string_order(state, probabilities)
+    # Error of the quotient <p O>/<p>; where few shots belong to the class it says nothing.
+    quotient_error = (string_error + np.abs(string) * weight_error) / np.maximum(weight, 1e-300)
+    known = quotient_error < _LARGEST_ERROR
+    for index, label in enumerate(classifier.classes):
+        result.append(
             Quantity(
                 name=f"string_z_given_{label}",
                 unit="1",
-                meaning=f"-O^z of the snapshots that the classifier calls {label}; error: bound",
-                value=float(strings[index]) if known else math.nan,
-                error=bound if known else math.nan,
-            ),
-        ]
+                meaning=f"-O^z of the snapshots called {label}, bulk; error: tensorization",
+                value=float(string[index]) if known[index] else math.nan,
+                error=float(quotient_error[index]) if known[index] else math.nan,
+            )
+        )
     return result
 
 

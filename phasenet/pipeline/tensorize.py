@@ -1,10 +1,12 @@
 """Step 4: the classifier as tensor trains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from phasenet.phases.spins import is_integer_spin
+from phasenet.phases.strings import bulk_string_of_snapshots
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter
 from phasenet.records import Snapshots, TensorizedClassifier, TensorizedFunction
@@ -70,19 +72,33 @@ def tensorize(
                     ("probabilities", probabilities, settings.probability_rank),
                 )
             }
-            deviation = np.abs(trains["probabilities"].train(fresh) - probabilities(fresh))
-        index = data.point_index[held_out]
-        points = range(len(data.points))
+            deviation = trains["probabilities"].train(fresh) - probabilities(fresh)
+        string = (
+            bulk_string_of_snapshots(fresh, data.site_dim)
+            if is_integer_spin(data.site_dim)
+            else np.full(len(fresh), np.nan)
+        )
+        groups = [data.point_index[held_out] == point for point in range(len(data.points))]
         return TensorizedClassifier(
             classes=record.classes,
             logits=trains["logits"],
             probabilities=trains["probabilities"],
             points=tuple(label.point for label in data.points),
-            probability_errors=np.asarray([deviation[index == p].mean(axis=0) for p in points]),
+            probability_errors=_mean_errors(deviation, groups),
+            string_errors=_mean_errors(deviation * string[:, None], groups),
             held_out=len(held_out),
         )
 
     return product.make(compute, write_train)
+
+
+def _mean_errors(deviation: FloatArray, groups: Sequence[Array]) -> FloatArray:
+    """Modulus of the mean plus its standard error, for each group of shots and each class."""
+    rows = []
+    for group in groups:
+        chosen = deviation[group]
+        rows.append(np.abs(chosen.mean(axis=0)) + chosen.std(axis=0) / np.sqrt(len(chosen)))
+    return np.asarray(rows)
 
 
 def _choose(data: Snapshots, settings: TensorizeSettings, seed: int) -> tuple[IntArray, IntArray]:

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from phasenet.errors import PhasenetError
@@ -32,7 +32,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or error}; free space there or choose --out"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder itself is missing or no folder, there is nothing to remove.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_leftovers(folder: Path) -> int:

@@ -20,7 +20,10 @@ def write_train(path: Path, header: Header, classifier: TensorizedClassifier) ->
     Every core is stored with four axes (left, site, right, output); only that of ``output_site``
     has more than one output.
     """
-    arrays: dict[str, Array] = {"probability_errors": classifier.probability_errors}
+    arrays: dict[str, Array] = {
+        "probability_errors": classifier.probability_errors,
+        "string_errors": classifier.string_errors,
+    }
     values: dict[str, Scalar] = {
         "classes": json.dumps(list(classifier.classes)),
         "points": json.dumps([point.as_dict() for point in classifier.points]),
@@ -53,6 +56,7 @@ def read_train(path: Path) -> tuple[Header, TensorizedClassifier]:
         probabilities=_function(content, "probabilities"),
         points=tuple(ParameterPoint.of(p) for p in json.loads(str(values["points"]))),
         probability_errors=content.arrays["probability_errors"],
+        string_errors=content.arrays["string_errors"],
         held_out=int(values["held_out"]),
     )
 
