@@ -32,23 +32,30 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise SettingsError(cls._sentence(error)) from None
-
-    @classmethod
-    def _sentence(cls, error: ValidationError) -> str:
-        step = cls.__name__.removesuffix("Settings").lower()
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = [str(key) for key in cls.model_fields]
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "known: " + ", ".join(known)
-            return f"{step} setting {name!r} is unknown; {hint}"
-        return f"{step} setting {name!r} is {first.get('input')!r}; {first['msg']}"
+            raise SettingsError(explain(error)) from None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
         return self.model_dump(mode="json")
+
+
+def explain(error: ValidationError) -> str:
+    """One sentence on the first thing that is wrong, and for an unknown key the nearest name."""
+    first = error.errors()[0]
+    *path, last = (str(part) for part in first["loc"])
+    name = ".".join([*path, last])
+    subject = f"{error.title.removesuffix('Settings').lower()} setting {name!r}"
+    if first["type"] != "extra_forbidden":
+        return f"{subject} is {first.get('input')!r}; {first['msg']}"
+    owner = next(kind for kind in Settings.__subclasses__() if kind.__name__ == error.title)
+    for part in path:
+        inner = owner.model_fields[part].annotation
+        assert isinstance(inner, type) and issubclass(inner, Settings)
+        owner = inner
+    near = difflib.get_close_matches(last, list(owner.model_fields), n=1, cutoff=0.5)
+    if near:
+        return f"{subject} is unknown; did you mean {'.'.join([*path, near[0]])!r}?"
+    return f"{subject} is unknown; known: {', '.join(owner.model_fields)}"
 
 
 class FiniteSettings(Settings):

@@ -8,10 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.identity import digest
 from phasenet.points import Grid, ParameterPoint
-from phasenet.settings import RunSettings
+from phasenet.settings import RunSettings, explain
 
 INVARIANTS = ("Z2xZ2", "time reversal", "bond inversion")
 
@@ -232,8 +234,11 @@ def load_study(path: Path | str) -> Study:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    except ValidationError as error:
+        raise StudyError(f"{path} cannot be loaded: {explain(error)}") from error
     except Exception as error:
-        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        detail = " ".join(str(error).split())
+        raise StudyError(f"{path} cannot be loaded: {type(error).__name__}: {detail}") from error
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise StudyError(f"{path} defines no STUDY; end it with STUDY = phasenet.Study(...)")

@@ -20,6 +20,7 @@ from phasenet.networks.nulls import bayes_decisions, fit_local_classifier
 from phasenet.records import Score, Snapshots, TrainedNetwork
 from phasenet.seeds import derived_seed
 from phasenet.settings import TrainSettings
+from phasenet.statistics import binomial_error
 from phasenet.trains.train import Array, FloatArray, IntArray
 
 Progress = Callable[[int, str], None]
@@ -222,5 +223,5 @@ def _scores(
 
 def _score(name: str, split: str, right: Array) -> Score:
     accuracy = float(right.mean())
-    error = float(np.sqrt(accuracy * (1 - accuracy) / len(right)))
+    error = binomial_error(accuracy, len(right))
     return Score(classifier=name, split=split, accuracy=accuracy, error=error, shots=len(right))

@@ -204,6 +204,7 @@ def classifier_quantities(
 
 def _invariant_quantities(found: Sequence[Invariant], where: str) -> list[Quantity]:
     result = []
+    span = "cell" if where == "infinite" else "two sites"
     for invariant in found:
         result += [
             Quantity(
@@ -215,7 +216,7 @@ def _invariant_quantities(found: Sequence[Invariant], where: str) -> list[Quanti
             Quantity(
                 name=f"{slug(invariant.name)}_eta_{where}",
                 unit="1",
-                meaning=f"|eta| of {invariant.name}, for two sites; 1 if the state is symmetric",
+                meaning=f"|eta| of {invariant.name}, per {span}; 1 if the state is symmetric",
                 value=float(invariant.eta),
             ),
         ]

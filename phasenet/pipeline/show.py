@@ -40,7 +40,7 @@ def describe(path: Path) -> list[str]:
         f"settings: {canonical_json(dict(header.settings))}",
         f"seed: {header.seed}",
         "lineage:",
-        *_lineage(path, header, depth=1),
+        *_lineage(path, header, 1, set()),
     ]
 
 
@@ -85,32 +85,32 @@ def _chart_lines(path: Path, card: StudyCard | None) -> list[str]:
     return [*summary.phase_lines(diagram.table, card), *summary.boundary_lines(diagram, card)]
 
 
-def _lineage(path: Path, header: Header, depth: int) -> list[str]:
+def _lineage(path: Path, header: Header, depth: int, seen: set[str]) -> list[str]:
     """Parents and theirs; of many parents of one kind, only the first few by name."""
-    if not header.parents:
-        return ["  " * depth + _origin(header)]
     lines = []
     for kind in dict.fromkeys(parent.kind for parent in header.parents):
         members = [parent for parent in header.parents if parent.kind == kind]
         for parent in members[:_SHOWN_SIBLINGS]:
-            lines += _ancestor(path.parent, parent, depth)
+            lines += _ancestor(path.parent, parent, depth, seen)
         if len(members) > _SHOWN_SIBLINGS:
             more = len(members) - _SHOWN_SIBLINGS
             lines.append("  " * depth + f"and {more} more {kind} files")
-    return lines
+    return lines or ["  " * depth + _origin(header)]
 
 
-def _ancestor(folder: Path, parent: Parent, depth: int) -> list[str]:
-    indent = "  " * depth
+def _ancestor(folder: Path, parent: Parent, depth: int, seen: set[str]) -> list[str]:
+    line = f"{'  ' * depth}{parent.kind} {parent.name} (id {parent.id}"
+    if parent.id in seen:
+        return [f"{line}; as above)"]
+    seen.add(parent.id)
     for place in (folder / parent.name, folder / "states" / parent.name):
         try:
             header = read_header(place)
         except (MissingInputError, FileKindError):
             continue
         if header.id == parent.id:
-            line = f"{indent}{parent.kind} {parent.name} (id {parent.id})"
-            return [line, *_lineage(place, header, depth + 1)]
-    return [f"{indent}{parent.kind} {parent.name} (id {parent.id}; no longer here)"]
+            return [f"{line})", *_lineage(place, header, depth + 1, seen)]
+    return [f"{line}; no longer here)"]
 
 
 def _origin(header: Header) -> str:

@@ -33,13 +33,13 @@ _SPLIT_TITLES = {
 
 
 def percent(value: float, error: float) -> str:
-    """Fraction with its standard error in units of the last digit.
+    """Fraction with its standard error in units of the last digit, which is chosen to suit.
 
-    >>> percent(0.97312, 0.0018)
-    '97.3(2) %'
+    >>> percent(0.97312, 0.0018), percent(0.9999, 0.0001)
+    ('97.3(2) %', '99.99(1) %')
     """
-    digit = max(1, round(1000 * error)) if error > 0 else 0
-    return f"{100 * value:.1f}({digit}) %"
+    digits = max(1, 1 - math.floor(math.log10(1000 * error))) if error > 0 else 1
+    return f"{100 * value:.{digits}f}({max(1, round(100 * error * 10**digits))}) %"
 
 
 def phase_lines(table: Table, card: StudyCard) -> list[str]:

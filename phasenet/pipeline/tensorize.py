@@ -12,6 +12,7 @@ from phasenet.pipeline.reporting import Reporter
 from phasenet.records import Snapshots, TensorizedClassifier, TensorizedFunction
 from phasenet.seeds import derived_seed, stream
 from phasenet.settings import TensorizeSettings
+from phasenet.statistics import binomial_error
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import read_network
 from phasenet.storage.snapshots import read_snapshots
@@ -145,7 +146,7 @@ def _tensorized(
         train=found.train,
         data_error=float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted)),
         agreement=agreement,
-        agreement_error=float(np.sqrt(agreement * (1 - agreement) / len(fresh))),
+        agreement_error=binomial_error(agreement, len(fresh)),
         uniform_error=found.uniform_error,
         evaluations=found.evaluations,
         outcome=found.outcome.value,

@@ -53,13 +53,9 @@ def write_file(path: Path, header: Header, content: Content) -> Header:
         version=phasenet.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(header.attributes())
-        file.create_group(_RECORD).attrs.update(dict(content.values))
-        for name, array in content.arrays.items():
-            large = array.nbytes >= _COMPRESS_FROM_BYTES
-            options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-            file.create_dataset(name, data=array, **(options if large else {}))
+    image = _image(header, content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(image)
     return header
 
 
@@ -97,15 +93,28 @@ def current_header(path: Path, key: str) -> Header | None:
     return header if header.key == key else None
 
 
+def _image(header: Header, content: Content) -> bytes:
+    # In memory, because HDF5 crashes the process when the disk is full.
+    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+        file.attrs.update(header.attributes())
+        file.create_group(_RECORD).attrs.update(dict(content.values))
+        for name, array in content.arrays.items():
+            large = array.nbytes >= _COMPRESS_FROM_BYTES
+            options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+            file.create_dataset(name, data=array, **(options if large else {}))
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
 def _read(path: Path, reader: Callable[[h5py.File, Path], Read]) -> Read:
     if not path.is_file():
         raise MissingInputError(f"no file {path}")
     try:
         with h5py.File(path, "r") as file:
             return reader(file, path)
-    except PhasenetError:
+    except FileKindError:
         raise
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (PhasenetError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:120]
         raise FileKindError(
             f"{path} is truncated, or no HDF5 file of phasenet ({detail}); make it again"
@@ -137,4 +146,6 @@ def _everything(file: h5py.File, path: Path) -> tuple[Header, Content]:
 
 
 def _plain(value: Any) -> Scalar:
-    return value if isinstance(value, str) else value.item()
+    if isinstance(value, (str, np.integer, np.floating)):
+        return value if isinstance(value, str) else value.item()
+    raise ValueError(f"an attribute is {type(value).__name__}; wanted text or a number")

@@ -94,7 +94,7 @@ class Header:
         study = attributes["study"]
         return cls(
             kind=Kind(attributes["kind"]),
-            settings=json.loads(attributes["settings"]),
+            settings=dict(json.loads(attributes["settings"])),
             seed=int(attributes["seed"]),
             parents=tuple(
                 Parent(kind=Kind(p["kind"]), id=str(p["id"]), name=str(p["name"]))

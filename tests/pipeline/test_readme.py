@@ -1,0 +1,61 @@
+"""Every command and every Python example of the README runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line]
+
+# These would install, simulate for minutes or start the tests from within the tests.
+LIGHT = {
+    "bash scripts/run.sh": "bash scripts/run.sh --dry-run",
+    "bash scripts/test.sh": "bash scripts/test.sh --collect-only -q tests/test_points.py",
+    "bash scripts/check.sh static": "bash -n scripts/check.sh",
+}
+
+
+def run(command: str, folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout.decode()}\n{done.stderr.decode()}"
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in LIGHT])
+def test_phasenet_commands_run_as_written(finished, command):
+    sample = finished.folder / "datasets"
+    if not sample.exists():
+        sample.symlink_to(ROOT / "datasets")
+    run(command, finished.folder)
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_scripts_start(command):
+    assert command in COMMANDS
+    if not (ROOT / ".venv" / "phasenet.stamp").exists():
+        pytest.skip("needs the environment that scripts/test.sh makes")
+    run(LIGHT[command], ROOT)
+
+
+def test_python_examples_run(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_every_file_that_the_readme_names_exists(finished):
+    for name in re.findall(r"(?:simulations|scripts|datasets|phasenet)/[\w./]+\w", README):
+        assert (ROOT / name).exists(), name
