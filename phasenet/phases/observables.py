@@ -10,7 +10,7 @@ from phasenet.errors import ShapeError
 from phasenet.phases.entanglement import correlation_length, entropies
 from phasenet.phases.local_orders import local_orders
 from phasenet.phases.spins import Axis, is_integer_spin
-from phasenet.phases.spt import Invariant, invariants
+from phasenet.phases.spt import Invariant
 from phasenet.phases.strings import (
     bulk_string_order,
     conditional_bulk_string_order,
@@ -54,18 +54,18 @@ def slug(name: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> list[Quantity]:
-    """Observables of an infinite ground state.
-
-    Parameters
-    ----------
-    train
-        State of spins in the z basis.
-    found
-        Its invariants.
-    """
-    orders = local_orders(train)
-    result = [
+def entanglement_quantities(train: TensorTrain | InfiniteTrain) -> list[Quantity]:
+    """Observables that need no spin: of a state of any local degrees of freedom."""
+    if isinstance(train, TensorTrain):
+        return [
+            Quantity(
+                name="entropy_finite",
+                unit="nat",
+                meaning="von Neumann entropy of the middle bond of the open chain",
+                value=float(entropies(train)[(train.length - 1) // 2]),
+            )
+        ]
+    return [
         Quantity(
             name="entropy_infinite",
             unit="nat",
@@ -78,6 +78,22 @@ def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> lis
             meaning="correlation length of the infinite state, from below at finite max_bond",
             value=correlation_length(train),
         ),
+    ]
+
+
+def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> list[Quantity]:
+    """Observables of an infinite ground state.
+
+    Parameters
+    ----------
+    train
+        State of spins in the z basis.
+    found
+        Its invariants.
+    """
+    orders = local_orders(train)
+    result = [
+        *entanglement_quantities(train),
         Quantity(
             name="quadrupole_infinite",
             unit="1",
@@ -105,17 +121,20 @@ def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> lis
     return result
 
 
-def finite_quantities(train: TensorTrain) -> list[Quantity]:
-    """Observables of an open chain."""
+def finite_quantities(train: TensorTrain, found: Sequence[Invariant]) -> list[Quantity]:
+    """Observables of an open chain of spins.
+
+    Parameters
+    ----------
+    train
+        State of spins in the z basis.
+    found
+        Its invariants.
+    """
     orders = local_orders(train)
     bulk = slice(train.length // 4, train.length - train.length // 4)
     result = [
-        Quantity(
-            name="entropy_finite",
-            unit="nat",
-            meaning="von Neumann entropy of the middle bond of the open chain",
-            value=float(entropies(train)[(train.length - 1) // 2]),
-        ),
+        *entanglement_quantities(train),
         Quantity(
             name="quadrupole_finite",
             unit="1",
@@ -123,7 +142,7 @@ def finite_quantities(train: TensorTrain) -> list[Quantity]:
             value=float(orders.quadrupole[bulk].mean()),
         ),
     ]
-    result += _invariant_quantities(invariants(train), "finite")
+    result += _invariant_quantities(found, "finite")
     if is_integer_spin(train.site_dims[0]):
         result += [
             Quantity(

@@ -9,6 +9,7 @@ from phasenet.phases.observables import (
     Quantity,
     classifier_quantities,
     columns_of,
+    entanglement_quantities,
     finite_quantities,
     infinite_quantities,
 )
@@ -21,7 +22,7 @@ from phasenet.records import DmrgOutcome, GroundState, Table, TensorizedClassifi
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.tables import write_table
-from phasenet.storage.tenpy_files import read_tenpy_state
+from phasenet.storage.tenpy_files import TenpyState, read_tenpy_state
 from phasenet.storage.trains import read_train
 from phasenet.study import Boundary, Phase, StudyCard
 from phasenet.trains.infinite import InfiniteTrain
@@ -109,10 +110,11 @@ def foreign_product(paths: Sequence[Path], out: Path) -> Product:
 def foreign_table(paths: Sequence[Path], *, reporter: Reporter) -> Table:
     """Observables of MPS that were saved by plain TeNPy: one row a file."""
     reporter.begin("measuring", len(paths))
-    rows = []
+    rows, reasons = [], []
     try:
         for path in paths:
-            row = _quantities(read_tenpy_state(path).train)
+            row, reason = _foreign_row(read_tenpy_state(path))
+            reasons.append(reason)
             rows.append({quantity.name: quantity for quantity in row})
             reporter.advance(len(rows), path.name)
     finally:
@@ -121,7 +123,7 @@ def foreign_table(paths: Sequence[Path], *, reporter: Reporter) -> Table:
         rows=tuple(path.name for path in paths),
         points=(ParameterPoint.of(),) * len(paths),
         labels=("",) * len(paths),
-        reasons=("saved by TeNPy: couplings and phases unknown",) * len(paths),
+        reasons=tuple(reasons),
         columns=columns_of(rows),
     )
 
@@ -160,7 +162,7 @@ def _row(
         row += infinite_quantities(infinite.state.train, infinite.invariants)
     if chain:
         assert isinstance(chain.train, TensorTrain)
-        row += [*_energy(chain), *finite_quantities(chain.train)]
+        row += [*_energy(chain), *finite_quantities(chain.train, invariants(chain.train))]
         if classifier:
             row += classifier_quantities(chain.train, classifier, chain.point)
     return row, infinite
@@ -190,7 +192,13 @@ def _energy(state: GroundState) -> list[Quantity]:
     ]
 
 
-def _quantities(train: TensorTrain | InfiniteTrain) -> list[Quantity]:
+def _foreign_row(state: TenpyState) -> tuple[list[Quantity], str]:
+    """Observables of a state of unknown origin, and what to know of them."""
+    train = state.train
+    if state.spin is None:
+        return entanglement_quantities(train), "the sites are no spins: entanglement only"
+    found = invariants(train)
+    reasons = "; ".join(f"{invariant.name} {invariant.reason}" for invariant in found)
     if isinstance(train, InfiniteTrain):
-        return infinite_quantities(train, invariants(train))
-    return finite_quantities(train)
+        return infinite_quantities(train, found), reasons
+    return finite_quantities(train, found), reasons

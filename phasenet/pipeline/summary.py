@@ -160,4 +160,5 @@ def observable_lines(table: Table) -> list[str]:
                 unit = "" if column.unit == "1" else f" {column.unit}"
                 value = f"{column.values[k]:.8g}{unit}"
                 lines.append(f"  {column.name:<34} {value:<18} {column.meaning}")
+        lines.append(f"  {table.reasons[k]}")
     return lines

@@ -42,7 +42,8 @@ def remove_leftovers(folder: Path) -> int:
     removed = 0
     for leftover in folder.rglob(f".*{_MARK}"):
         host, pid = leftover.name.removesuffix(_MARK).rsplit(".", 2)[-2:]
-        if host == socket.gethostname().rsplit(".", 1)[-1] and not _is_running(int(pid)):
+        here = host == socket.gethostname().rsplit(".", 1)[-1]
+        if here and pid.isdecimal() and not _is_running(int(pid)):
             leftover.unlink(missing_ok=True)
             removed += 1
     return removed

@@ -137,7 +137,9 @@ def _everything(file: h5py.File, path: Path) -> tuple[Header, Content]:
     values = {name: _plain(value) for name, value in file[_RECORD].attrs.items()}
     arrays: dict[str, Array] = {}
 
-    def visit(name: str, item: Any) -> None:
+    def visit(name: str | bytes, item: Any) -> None:
+        if isinstance(name, bytes):
+            raise ValueError(f"an array has the name {name!r}")
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 

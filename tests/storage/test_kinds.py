@@ -1,0 +1,298 @@
+"""Every kind of file keeps its value bit by bit."""
+
+import dataclasses
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from phasenet.errors import FileKindError, MissingInputError
+from phasenet.phases.exact import aklt_cell, aklt_chain
+from phasenet.points import ParameterPoint
+from phasenet.records import (
+    SPLITS,
+    Boundary1D,
+    Column,
+    DmrgOutcome,
+    GroundState,
+    PhaseDiagram,
+    PointLabel,
+    Score,
+    Snapshots,
+    Table,
+    TensorizedClassifier,
+    TensorizedFunction,
+    TrainedNetwork,
+)
+from phasenet.storage.header import Header, Kind, Parent
+from phasenet.storage.networks import read_network, write_network
+from phasenet.storage.snapshots import read_snapshots, write_snapshots
+from phasenet.storage.states import read_state, write_state
+from phasenet.storage.tables import read_chart, read_table, write_chart, write_table
+from phasenet.storage.trains import read_train, write_train
+from phasenet.trains.train import TensorTrain
+
+POINTS = tuple(ParameterPoint.of(D=d, Delta=1) for d in (0.0, 0.1 + 0.2, 2.0))
+
+
+def rng():
+    return np.random.default_rng(8)
+
+
+def finite_state():
+    cores = tuple(core * (0.6 + 0.8j) for core in aklt_chain(5).cores)
+    return GroundState(
+        point=POINTS[1],
+        spin=1.0,
+        train=TensorTrain(cores=cores, log_scale=-0.1),
+        schmidt_values=tuple(rng().random(core.shape[0]) for core in cores),
+        bond_charges=tuple(np.arange(core.shape[0]) - 1 for core in (*cores, cores[0])),
+        energy=-1.4 / 3,
+        variance=1e-17,
+        truncation=3e-11,
+        outcome=DmrgOutcome.SWEEP_LIMIT,
+        sweeps=17,
+    )
+
+
+def real_state():
+    return dataclasses.replace(finite_state(), train=aklt_chain(5))
+
+
+def infinite_state():
+    cell = aklt_cell()
+    return GroundState(
+        point=POINTS[0],
+        spin=1.0,
+        train=cell,
+        schmidt_values=cell.schmidt_values,
+        bond_charges=(np.zeros(0, dtype=np.int64),) * 2,
+        energy=-2 / 3,
+        variance=float("nan"),
+        truncation=0.0,
+        outcome=DmrgOutcome.CONVERGED,
+        sweeps=4,
+    )
+
+
+def snapshots():
+    labels = ("haldane", None, "large_d")
+    splits = ("train", "unlabelled", "critical")
+    return Snapshots(
+        spins=rng().integers(0, 3, (7, 6)).astype(np.uint8),
+        site_dim=3,
+        basis="Sz",
+        points=tuple(
+            PointLabel(point=point, label=label, split=split, reason=f"because of {label}")
+            for point, label, split in zip(POINTS, labels, splits, strict=True)
+        ),
+        point_index=np.array([0, 0, 0, 1, 1, 2, 2], dtype=np.int32),
+        classes=("haldane", "large_d"),
+        log_probability=-rng().random(7),
+        class_log_likelihood=np.where(rng().random((7, 2)) < 0.5, np.nan, -1.5),
+    )
+
+
+def network():
+    return TrainedNetwork(
+        architecture={"kind": "convolutional", "site_dim": 3, "channels": [4, 4], "kernel": 3},
+        weights={
+            "convolutions.0.weight": rng().standard_normal((4, 3, 3)).astype(np.float32),
+            "readout.bias": np.zeros(2, dtype=np.float32),
+        },
+        classes=("haldane", "large_d"),
+        history={"train_loss": np.array([0.7, 0.3]), "validation_loss": np.array([0.6, 0.4])},
+        scores=(
+            Score(classifier="network", split="test", accuracy=0.9, error=0.01, shots=100),
+            Score(classifier="Bayes optimum", split="test", accuracy=1.0, error=0.0, shots=100),
+        ),
+        outcome="no better for patience epochs; best validation loss 0.4 at epoch 2 of 9",
+    )
+
+
+def function(output_site):
+    cores = [rng().standard_normal((1, 3, 2)), rng().standard_normal((2, 3, 2))]
+    cores.append(rng().standard_normal((2, 3, 1)))
+    cores[output_site] = rng().standard_normal((*cores[output_site].shape, 2))
+    return TensorizedFunction(
+        train=TensorTrain(cores=tuple(cores), output_site=output_site, log_scale=0.25),
+        data_error=1e-5,
+        agreement=0.999,
+        agreement_error=1e-3,
+        uniform_error=1e-4,
+        evaluations=1234,
+        outcome="converged",
+        history={"error": np.array([0.1, 1e-5]), "evaluations": np.array([10, 1234])},
+    )
+
+
+def table():
+    columns = tuple(
+        Column(
+            name=name,
+            unit=unit,
+            meaning=f"what {name} means, ⟨S⟩",
+            values=np.array([0.1, np.nan, -3.0]) * scale,
+            errors=np.array([np.nan, 0.0, 1e-3]),
+        )
+        for name, unit, scale in (("energy", "J", 1.0), ("entropy", "nat", 2.0))
+    )
+    return Table(
+        rows=("a", "b", "c"),
+        points=POINTS,
+        labels=("haldane", "", "large_d"),
+        reasons=("one", "two", "three"),
+        columns=columns,
+    )
+
+
+def diagram():
+    bracket = Boundary1D(
+        coupling="D",
+        method="SPT invariants",
+        value=0.95,
+        lower=0.9,
+        upper=1.0,
+        below="haldane",
+        above="large_d",
+        at={"Delta": 1.0},
+    )
+    return PhaseDiagram(table=table(), boundaries=(bracket,))
+
+
+def classifier():
+    return TensorizedClassifier(
+        classes=("haldane", "large_d"),
+        logits=function(1),
+        probabilities=function(2),
+        points=POINTS[:2],
+        held_out=800,
+        **{name: rng().random((2, 2)) for name in ERROR_FIELDS},
+    )
+
+
+ERROR_FIELDS = tuple(
+    name for name in TensorizedClassifier.__dataclass_fields__ if name.endswith("_errors")
+)
+
+KINDS = {
+    "state-finite": (Kind.STATE, write_state, read_state, finite_state),
+    "state-real": (Kind.STATE, write_state, read_state, real_state),
+    "state-infinite": (Kind.STATE, write_state, read_state, infinite_state),
+    "snapshots": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, snapshots),
+    "network": (Kind.NETWORK, write_network, read_network, network),
+    "train": (Kind.TRAIN, write_train, read_train, classifier),
+    "table": (Kind.TABLE, write_table, read_table, table),
+    "chart": (Kind.CHART, write_chart, read_chart, diagram),
+}
+every_kind = pytest.mark.parametrize("name", KINDS)
+
+
+def header_of(kind):
+    parents = (Parent(kind=Kind.STATE, id="0" * 16, name="parent.h5"),)
+    return Header(kind=kind, settings={"shots": 7}, seed=5, parents=parents, study=None)
+
+
+def written(name, path):
+    kind, write, read, make = KINDS[name]
+    return write(path, header_of(kind), make()), read
+
+
+def differences(one, two, where=""):
+    """Places where two stored values differ, in any bit of any array."""
+    if isinstance(one, np.ndarray) or isinstance(two, np.ndarray):
+        same = type(one) is type(two) and one.dtype == two.dtype and one.shape == two.shape
+        return [] if same and one.tobytes() == two.tobytes() else [where]
+    if isinstance(one, float) and isinstance(two, float):
+        return [] if np.float64(one).tobytes() == np.float64(two).tobytes() else [where]
+    if isinstance(one, dict) and isinstance(two, dict):
+        if one.keys() != two.keys():
+            return [where]
+        return [d for key in one for d in differences(one[key], two[key], f"{where}.{key}")]
+    if isinstance(one, tuple) and isinstance(two, tuple):
+        if len(one) != len(two):
+            return [where]
+        pairs = enumerate(zip(one, two, strict=True))
+        return [d for k, (a, b) in pairs for d in differences(a, b, f"{where}[{k}]")]
+    if hasattr(one, "__dataclass_fields__") and type(one) is type(two):
+        return differences(vars(one), vars(two), where)
+    return [] if type(one) is type(two) and one == two else [where]
+
+
+def test_differences_are_seen():
+    assert differences(classifier(), classifier()) == []
+    assert differences(finite_state(), infinite_state()) != []
+    assert differences((np.zeros(2),), (-np.zeros(2),)) == ["[0]"]
+    assert differences({"a": (1, 2.0)}, {"a": (1, 2)}) == [".a[1]"]
+
+
+@every_kind
+def test_the_value_survives_bit_by_bit(name, tmp_path):
+    path = tmp_path / "file.h5"
+    header, read = written(name, path)
+    read_header, value = read(path)
+    assert read_header == header
+    assert differences(value, KINDS[name][3]()) == []
+
+
+@every_kind
+def test_the_same_value_has_the_same_id_wherever_it_is(name, tmp_path):
+    path, copy = tmp_path / "file.h5", tmp_path / "deep" / "copy.h5"
+    header, read = written(name, path)
+    kind, write, _, _ = KINDS[name]
+    other = Header(kind=kind, settings={}, seed=0, parents=(), study=None)
+    assert write(copy, other, read(path)[1]).id == header.id
+    assert other.key != header.key
+
+
+@every_kind
+def test_h5py_alone_shows_plain_arrays(name, tmp_path):
+    path = tmp_path / "file.h5"
+    written(name, path)
+    with h5py.File(path) as file:
+        assert file.attrs["kind"] == KINDS[name][0].value
+        items = []
+        file.visititems(lambda _, item: items.append(item))
+        arrays = [item for item in items if isinstance(item, h5py.Dataset)]
+        assert arrays
+        assert all(array.dtype.kind in "biufc" for array in arrays)
+        for item in [file, *items]:
+            for value in item.attrs.values():
+                assert isinstance(value, (str, np.integer, np.floating))
+    assert b"pickle" not in path.read_bytes()
+
+
+@every_kind
+def test_every_reader_refuses_other_kinds_and_damage_in_one_line(name, tmp_path):
+    path, wrong = tmp_path / "file.h5", tmp_path / "wrong.h5"
+    _, read = written(name, path)
+    other = "table" if name != "table" else "chart"
+    written(other, wrong)
+    with pytest.raises(FileKindError, match=f"wanted a {KINDS[name][0]} file") as error:
+        read(wrong)
+    assert str(wrong) in str(error.value)
+    whole = path.read_bytes()
+    for length in (0, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FileKindError) as error:
+            read(path)
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
+    with pytest.raises(MissingInputError, match="no file"):
+        read(tmp_path / "none.h5")
+
+
+def test_labels_and_splits_are_there_for_a_data_loader(tmp_path):
+    path = tmp_path / "file.h5"
+    written("snapshots", path)
+    with h5py.File(path) as file:
+        assert file["label"][()].tolist() == [0, 0, 0, -1, -1, 1, 1]
+        splits = json.loads(file["record"].attrs["splits"])
+        assert [splits[k] for k in file["split"][()]] == ["train"] * 3 + ["unlabelled"] * 2 + [
+            "critical"
+        ] * 2
+        assert splits == list(SPLITS)
+        assert file["spins"].dtype == np.uint8
+        names = json.loads(file["record"].attrs["coupling_names"])
+        assert file["couplings"][()][:, names.index("D")].tolist() == [0.0, 0.3, 2.0]
