@@ -23,7 +23,3 @@ class FileKindError(PhasenetError, ValueError):
 
 class MissingInputError(PhasenetError, FileNotFoundError):
     """A file that a step needs is not there."""
-
-
-class StoppedEarlyError(PhasenetError, RuntimeError):
-    """Work was interrupted in good order; calling again goes on from the last finished piece."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NewType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from phasenet.points import ParameterPoint
 from phasenet.study import Boundary
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, TensorTrain
-
-FileId = NewType("FileId", str)
 
 SPLITS = ("train", "validation", "test", "critical", "unlabelled")
 UNLABELLED = -1

@@ -11,7 +11,7 @@ from typing import NoReturn
 from phasenet import __version__
 from phasenet.cli import chart, measure, run, sample, show, simulate, tensorize, train
 from phasenet.engines.threads import THREAD_VARIABLES
-from phasenet.errors import PhasenetError, StoppedEarlyError
+from phasenet.errors import PhasenetError
 
 EXIT_ERROR = 1
 EXIT_STOPPED = 75
@@ -47,8 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         options.execute(options)
-    except StoppedEarlyError as error:
-        return _fail(str(error), EXIT_STOPPED)
     except KeyboardInterrupt:
         return _fail("stopped early; finished work is kept, the same command goes on", EXIT_STOPPED)
     except BrokenPipeError:

@@ -12,11 +12,11 @@ class TerminalReporter:
     def __init__(self) -> None:
         self._interactive = sys.stderr.isatty()
         self._bar: Any = None
-        self._title, self._total, self._done, self._shown = "", 0, 0, 0
+        self._total, self._done, self._shown = 0, 0, 0
 
     def begin(self, title: str, total: int) -> None:
         """Open a stage."""
-        self._title, self._total, self._done, self._shown = title, total, 0, 0
+        self._total, self._done, self._shown = total, 0, 0
         if self._interactive:
             from tqdm import tqdm  # only needed on a terminal
 

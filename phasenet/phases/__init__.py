@@ -1,5 +1,11 @@
 """What phase a state is in: string orders, invariants, entanglement, local orders."""
 
+from phasenet.phases.conditional import (
+    bulk_string_of_snapshots,
+    conditional_bulk_string_order,
+    conditional_string_order,
+    conditional_string_orders,
+)
 from phasenet.phases.entanglement import (
     correlation_length,
     doublet_splitting,
@@ -31,9 +37,6 @@ from phasenet.phases.strings import (
     bulk_blocks,
     bulk_pair,
     bulk_string_order,
-    conditional_bulk_string_order,
-    conditional_string_order,
-    conditional_string_orders,
     identity_string,
     identity_string_limit,
     string_order,
@@ -50,6 +53,7 @@ __all__ = [
     "aklt_chain",
     "bulk_blocks",
     "bulk_pair",
+    "bulk_string_of_snapshots",
     "bulk_string_order",
     "cluster_cell",
     "cluster_chain",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet.errors import ShapeError
+from phasenet.phases.conditional import conditional_bulk_string_order
 from phasenet.phases.entanglement import correlation_length, entropies
 from phasenet.phases.local_orders import local_orders
 from phasenet.phases.spins import Axis, is_integer_spin
 from phasenet.phases.spt import Invariant
 from phasenet.phases.strings import (
     bulk_string_order,
-    conditional_bulk_string_order,
     string_order_limit,
 )
 from phasenet.points import ParameterPoint

@@ -1,4 +1,4 @@
-r"""String order, finite and infinite, and conditioned on a function of the configuration.
+r"""String order of finite and infinite states.
 
 .. math:: O^a(i,j) = \Big\langle S^a_i \exp\Big(i\pi\sum_{i<k<j} S^a_k\Big) S^a_j \Big\rangle
 
@@ -9,8 +9,7 @@ For half-integer spins the operator is Hermitian only with an even number of sit
 import numpy as np
 
 from phasenet.errors import SettingsError
-from phasenet.phases.spins import Axis, is_integer_spin, magnetic_numbers, pi_rotation, spin_matrix
-from phasenet.trains.diagonal import diagonal_expectation, diagonal_strings
+from phasenet.phases.spins import Axis, is_integer_spin, pi_rotation, spin_matrix
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, TensorTrain
 from phasenet.trains.transfer import (
@@ -74,7 +73,7 @@ def string_order(train: TensorTrain, axis: Axis, pair: tuple[int, int] | None = 
     >>> print(f"{string_order(up_down, 'z', (0, 1)):.3f}")
     1.000
     """
-    first, last = _checked_pair(train.length, pair)
+    first, last = checked_pair(train.length, pair)
     chain = finite_chain(train)
     _check_hermitian(chain, last - first - 1)
     inside = _operators(chain, axis, end=False)
@@ -126,38 +125,10 @@ def bulk_string_order(train: TensorTrain, axis: Axis) -> float:
     >>> print(f"{bulk_string_order(neel, 'z'):.3f}")
     1.000
     """
-    _check_integer(train)
+    check_integer_spins(train)
     starts, ends = bulk_blocks(train.length)
     sums = _sums(finite_chain(train), axis, starts)
     return -float(sums[list(ends)].mean()) / len(starts) + 0.0
-
-
-def bulk_string_of_snapshots(spins: Array, site_dim: int) -> FloatArray:
-    """-O^z of each snapshot, averaged over the same pairs of sites as :func:`bulk_string_order`.
-
-    Parameters
-    ----------
-    spins
-        Local states of integer spins in the z basis, shape (shots, sites).
-    site_dim
-        Number of local states.
-
-    Returns
-    -------
-    Shape (shots,); its mean over snapshots of a state estimates the string order of the state.
-
-    >>> neel = np.array([[0, 2, 0, 2, 0, 2, 0, 2]])
-    >>> print(f"{bulk_string_of_snapshots(neel, 3)[0]:.3f}")
-    1.000
-    """
-    if not is_integer_spin(site_dim):
-        raise SettingsError(f"sites have {site_dim} states; a bulk string needs integer spins")
-    weights = np.rint(magnetic_numbers(site_dim))[spins]
-    parity = np.cumprod(1.0 - 2.0 * (np.abs(weights) % 2), axis=1)
-    starts, ends = bulk_blocks(spins.shape[1])
-    first = (weights * parity)[:, starts.start : starts.stop].mean(axis=1)
-    last = (weights[:, 1:] * parity[:, :-1])[:, ends.start - 1 : ends.stop - 1].mean(axis=1)
-    return np.asarray(-first * last)
 
 
 def identity_string(train: TensorTrain, axis: Axis, pair: tuple[int, int] | None = None) -> float:
@@ -180,7 +151,7 @@ def identity_string(train: TensorTrain, axis: Axis, pair: tuple[int, int] | None
     >>> print(f"{identity_string(zeros, 'x'):.3f}")
     1.000
     """
-    first, last = _checked_pair(train.length, pair)
+    first, last = checked_pair(train.length, pair)
     chain = finite_chain(train)
     _check_hermitian(chain, last - first + 1)
     operators: list[Array | None] = [None] * train.length
@@ -261,94 +232,6 @@ def identity_string_limit(train: InfiniteTrain, axis: Axis) -> float:
     return _limit(train, axis, 0, train.cell - 1, spin_ends=False)
 
 
-def conditional_string_order(
-    state: TensorTrain, function: TensorTrain, pair: tuple[int, int] | None = None
-) -> FloatArray:
-    r"""Conditional string order, :math:`-\langle f O^z_{ij}\rangle/\langle f\rangle`.
-
-    With f the probability of a class, this is the string order of the shots that the network
-    assigns to that class.
-
-    Parameters
-    ----------
-    state
-        State of integer spins in the z basis.
-    function
-        Real train on the same sites, not negative.
-    pair
-        Sites i < j; without it, :func:`bulk_pair`.
-
-    Returns
-    -------
-    Array of shape (outputs,), or () for a scalar function; nan where <f> is zero.
-
-    >>> neel = TensorTrain(cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2, 0)))
-    >>> print(f"{conditional_string_order(neel, neel, (0, 2)):.3f}")
-    1.000
-    """
-    _check_integer(state)
-    first, last = _checked_pair(state.length, pair)
-    ends, inside = _diagonals(state)
-    operators = [np.ones_like(m) for m in ends]
-    operators[first + 1 : last] = inside[first + 1 : last]
-    operators[first], operators[last] = ends[first], ends[last]
-    weighted = diagonal_expectation(state, function, operators)
-    return _ratio(-weighted, diagonal_expectation(state, function))
-
-
-def conditional_string_orders(state: TensorTrain, function: TensorTrain, first: int) -> FloatArray:
-    """Conditional string orders from one site i to every j > i, at the cost of a few pairs.
-
-    Parameters
-    ----------
-    state
-        State of integer spins in the z basis.
-    function
-        Real train on the same sites, not negative.
-    first
-        Site i.
-
-    Returns
-    -------
-    Array of shape (length - 1 - first, outputs), or (length - 1 - first,) for a scalar function.
-
-    >>> neel = TensorTrain(cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2, 0)))
-    >>> print(conditional_string_orders(neel, neel, 0).tolist())
-    [1.0, 1.0]
-    """
-    _check_integer(state)
-    if not 0 <= first < state.length - 1:
-        raise SettingsError(f"first is {first}; it must be within 0 .. {state.length - 2}")
-    ends, inside = _diagonals(state)
-    sums = diagonal_strings(state, function, ends, inside, (first,))[first + 1 :]
-    return _ratio(-sums, diagonal_expectation(state, function))
-
-
-def conditional_bulk_string_order(state: TensorTrain, function: TensorTrain) -> FloatArray:
-    """Conditional string order, averaged over all pairs between the two :func:`bulk_blocks`.
-
-    Parameters
-    ----------
-    state
-        State of integer spins in the z basis.
-    function
-        Real train on the same sites, not negative.
-
-    Returns
-    -------
-    Array of shape (outputs,), or () for a scalar function.
-
-    >>> neel = TensorTrain(cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2) * 4))
-    >>> print(f"{conditional_bulk_string_order(neel, neel):.3f}")
-    1.000
-    """
-    _check_integer(state)
-    starts, ends = bulk_blocks(state.length)
-    sums = diagonal_strings(state, function, *_diagonals(state), starts)[list(ends)]
-    mean = sums.mean(axis=0) / len(starts)
-    return _ratio(-mean, diagonal_expectation(state, function))
-
-
 def _limit(train: InfiniteTrain, axis: Axis, start: int, end: int, *, spin_ends: bool) -> float:
     cell = infinite_stretch(train, 0, train.cell)
     inside = _operators(cell, axis, end=False)
@@ -383,20 +266,8 @@ def _operators(chain: Chain, axis: Axis, *, end: bool) -> list[Array]:
     return [make(axis, core.shape[1]) for core in chain.cores]
 
 
-def _diagonals(state: TensorTrain) -> tuple[list[FloatArray], list[FloatArray]]:
-    """S^z and R^z of each site as vectors."""
-    return (
-        [magnetic_numbers(dim) for dim in state.site_dims],
-        [np.diagonal(pi_rotation("z", dim)).real.copy() for dim in state.site_dims],
-    )
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    zero = denominator == 0.0
-    return np.asarray(np.where(zero, np.nan, numerator / np.where(zero, 1.0, denominator)) + 0.0)
-
-
-def _checked_pair(length: int, pair: tuple[int, int] | None) -> tuple[int, int]:
+def checked_pair(length: int, pair: tuple[int, int] | None) -> tuple[int, int]:
+    """Pair of sites i < j within a chain, or SettingsError; without one, :func:`bulk_pair`."""
     first, last = bulk_pair(length) if pair is None else pair
     if not 0 <= first < last < length:
         raise SettingsError(
@@ -414,7 +285,8 @@ def _check_hermitian(chain: Chain, inside: int) -> None:
         )
 
 
-def _check_integer(state: TensorTrain) -> None:
+def check_integer_spins(state: TensorTrain) -> None:
+    """Raise SettingsError unless every site has an odd number of states."""
     if not all(is_integer_spin(dim) for dim in state.site_dims):
         raise SettingsError(
             "averages and conditional string orders need integer spins; "

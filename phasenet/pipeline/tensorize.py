@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.phases.spins import is_integer_spin
-from phasenet.phases.strings import bulk_string_of_snapshots
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter
 from phasenet.records import Snapshots, TensorizedClassifier, TensorizedFunction

@@ -44,7 +44,7 @@ def assign_splits(
                 f"class {label} has {len(members)} points to train, validate and test on; wanted "
                 "at least 3: widen the grid, lengthen the chain or lower sample.xi_per_length"
             )
-        validation = max(1, round(settings.validation * len(members)))
+        validation = max(1, min(round(settings.validation * len(members)), len(members) - 2))
         test = max(1, min(round(settings.test * len(members)), len(members) - validation - 1))
         order = stream(seed, "split", label).permutation(len(members))
         for rank, index in enumerate(order):

@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from phasenet.errors import SettingsError
+from phasenet.phases.conditional import (
+    bulk_string_of_snapshots,
+    conditional_bulk_string_order,
+    conditional_string_order,
+    conditional_string_orders,
+)
 from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell, large_d_chain, product_cell
 from phasenet.phases.spins import pi_rotation, spin_matrix
 from phasenet.phases.strings import (
     bulk_blocks,
     bulk_pair,
     bulk_string_order,
-    conditional_bulk_string_order,
-    conditional_string_order,
-    conditional_string_orders,
     identity_string,
     identity_string_limit,
     string_order,
@@ -202,3 +205,17 @@ def test_default_pairs_and_errors():
         bulk_string_order(random_state(8, 2, 0), "z")
     with pytest.raises(SettingsError, match="no bulk pair"):
         bulk_pair(2)
+
+
+def test_string_of_snapshots_equals_the_string_order_of_product_states():
+    rng = np.random.default_rng(5)
+    spins = rng.integers(3, size=(20, 12))
+    found = bulk_string_of_snapshots(spins, 3)
+    for row, value in zip(spins, found, strict=True):
+        cores = tuple(np.eye(3)[state].reshape(1, 3, 1) for state in row)
+        assert value == pytest.approx(bulk_string_order(TensorTrain(cores=cores), "z"), abs=1e-12)
+
+
+def test_string_of_snapshots_needs_integer_spins():
+    with pytest.raises(SettingsError, match="integer spins"):
+        bulk_string_of_snapshots(np.zeros((1, 8), dtype=np.int64), 2)

@@ -1,0 +1,125 @@
+"""The nulls: local features and the Bayes optimum."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from phasenet.networks.nulls import bayes_decisions, fit_local_classifier, local_features
+from phasenet.points import ParameterPoint
+from phasenet.records import PointLabel, Snapshots
+
+chains = hnp.arrays(np.uint8, (4, 7), elements=st.integers(0, 2))
+
+
+@given(chains)
+def test_local_features_are_frequencies(spins):
+    features = local_features(spins, 3)
+    assert features.shape == (4, 3 + 9)
+    np.testing.assert_allclose(features[:, :3].sum(axis=1), 1.0)
+    np.testing.assert_allclose(features[:, 3:].sum(axis=1), 1.0)
+    for row, chain in zip(features, spins.tolist(), strict=True):
+        for state in range(3):
+            assert row[state] == pytest.approx(chain.count(state) / 7)
+        pairs = list(itertools.pairwise(chain))
+        for a, b in itertools.product(range(3), repeat=2):
+            assert row[3 + 3 * a + b] == pytest.approx(pairs.count((a, b)) / 6)
+
+
+@given(chains, hnp.arrays(np.float64, 3, elements=st.floats(-2, 2)), st.data())
+def test_every_local_observable_is_linear_in_them(spins, one_site, data):
+    two_sites = data.draw(hnp.arrays(np.float64, (3, 3), elements=st.floats(-2, 2)))
+    direct = one_site[spins].mean(axis=1) + two_sites[spins[:, :-1], spins[:, 1:]].mean(axis=1)
+    coefficients = np.concatenate([one_site, two_sites.reshape(-1)])
+    np.testing.assert_allclose(local_features(spins, 3) @ coefficients, direct, atol=1e-12)
+
+
+def test_local_features_do_not_see_the_hidden_order():
+    # Only the sign of the last spin differs in what the string sees; neighbours are the same.
+    hidden = np.array([[0, 1, 1, 2, 1, 1, 0, 1, 1, 2]])
+    broken = np.array([[0, 1, 1, 0, 1, 1, 2, 1, 1, 2]])
+    np.testing.assert_allclose(local_features(hidden, 3), local_features(broken, 3), atol=1e-12)
+
+
+def snapshots_of(spins, truth, site_dim):
+    points = tuple(
+        PointLabel(point=ParameterPoint.of(D=k), label=name, split="train", reason="")
+        for k, name in enumerate("ab")
+    )
+    return Snapshots(
+        spins=spins.astype(np.uint8),
+        site_dim=site_dim,
+        basis="Sz",
+        points=points,
+        point_index=truth.astype(np.int32),
+        classes=("a", "b"),
+        log_probability=np.zeros(len(spins)),
+        class_log_likelihood=np.zeros((len(spins), 2)),
+    )
+
+
+def test_local_classifier_finds_what_is_locally_separable_and_nothing_else():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 400)
+    zeros = rng.random((800, 10)) < np.where(truth == 0, 0.2, 0.6)[:, None]
+    spins = np.where(zeros, 1, 2 * rng.integers(0, 2, (800, 10)))
+    logits = fit_local_classifier(snapshots_of(spins, truth, 3))
+    best = np.where(zeros.sum(axis=1) > 4, 1, 0)  # threshold of the likelihood ratio: 3.9
+    accuracy = np.mean(logits(spins).argmax(axis=1) == truth)
+    assert accuracy > np.mean(best == truth) - 0.02
+    assert logits(spins).shape == (800, 2)
+
+    # The parity of a chain, as of a string, is invisible to local features.
+    spins = rng.integers(0, 2, (800, 10))
+    truth = spins.sum(axis=1) % 2
+    fresh = rng.integers(0, 2, (4000, 10))
+    guess = fit_local_classifier(snapshots_of(spins, truth, 2))(fresh).argmax(axis=1)
+    accuracy = np.mean(guess == fresh.sum(axis=1) % 2)
+    assert abs(accuracy - 0.5) < 5 * 0.5 / np.sqrt(4000) + 0.02
+
+
+def test_local_classifier_is_balanced():
+    rng = np.random.default_rng(1)
+    truth = np.repeat([0, 1], [900, 60])
+    spins = (rng.random((960, 8)) < np.where(truth == 0, 0.4, 0.6)[:, None]).astype(int)
+    guess = fit_local_classifier(snapshots_of(spins, truth, 2))(spins).argmax(axis=1)
+    assert np.mean(guess[truth == 1]) > 0.6
+
+
+def test_bayes_decisions_beat_every_other_rule():
+    """All 2^6 rules on six outcomes, with the expected accuracy of each."""
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        p = rng.dirichlet(np.ones(6), size=2)
+        counts = rng.integers(1, 50, 2)
+        shares = counts / counts.sum()
+        truth = np.repeat([0, 1], counts)
+        # One shot for each outcome, the shares from the labels of the whole split.
+        outcomes = np.resize(np.arange(6), len(truth))
+        decisions = bayes_decisions(np.log(p.T)[outcomes], truth)
+        rule = np.array([decisions[outcomes == k][0] for k in range(min(6, len(truth)))])
+        rule = np.resize(rule, 6) if len(rule) < 6 else rule
+        if len(truth) < 6:
+            continue
+        accuracies = [
+            sum(shares[c] * p[c, k] for k, c in enumerate(other))
+            for other in itertools.product((0, 1), repeat=6)
+        ]
+        ours = sum(shares[c] * p[c, k] for k, c in enumerate(rule))
+        assert ours == pytest.approx(max(accuracies), abs=1e-12)
+        assert ours > np.mean(accuracies)
+
+
+def test_bayes_decisions_use_shares_and_ignore_classes_that_are_not_there():
+    logs = np.log(np.array([[0.5, 0.4, np.nan]] * 10))
+    assert bayes_decisions(logs, np.repeat([0, 1], [5, 5])).tolist() == [0] * 10
+    assert bayes_decisions(logs, np.repeat([0, 1], [1, 9])).tolist() == [1] * 10
+    assert bayes_decisions(logs, np.zeros(10, dtype=int)).tolist() == [0] * 10
+
+
+def test_bayes_decisions_with_impossible_shots():
+    logs = np.array([[-np.inf, -3.0], [-2.0, -np.inf]])
+    assert bayes_decisions(logs, np.array([0, 1])).tolist() == [1, 0]

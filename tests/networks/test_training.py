@@ -1,0 +1,261 @@
+"""Training of the convolutional classifier: it learns, repeats, and says how it ended."""
+
+import numpy as np
+import pytest
+import torch
+
+from phasenet.errors import FileKindError, SettingsError
+from phasenet.networks.convolutional import build, load_weights, weights_of
+from phasenet.networks.training import logits_function, stored_functions, train_classifier
+from phasenet.points import ParameterPoint
+from phasenet.records import PointLabel, Snapshots
+from phasenet.settings import TrainSettings
+
+LENGTH = 12
+CLASSES = ("haldane", "large_d")
+SETTINGS = TrainSettings(channels=(4,), kernel=3, batch=64, max_epochs=12, patience=8)
+ROLES = ("train", "validation", "test", "critical")
+
+
+def toy_snapshots(shots=150, roles=ROLES, length=LENGTH, classes=CLASSES, zeros=(0.2, 0.7)):
+    """Independent sites, with more zeros in the second class: likelihoods are known exactly."""
+    rng = np.random.default_rng(3)
+    points, spins, index, truth = [], [], [], []
+    for role in roles:
+        for label in classes:
+            points.append(
+                PointLabel(
+                    point=ParameterPoint.of(D=len(points)), label=label, split=role, reason="toy"
+                )
+            )
+            zero = zeros[CLASSES.index(label)]
+            p = [(1 - zero) / 2, zero, (1 - zero) / 2]
+            spins.append(rng.choice(3, size=(shots, length), p=p))
+            index += [len(points) - 1] * shots
+            truth.append(p)
+    drawn = np.concatenate(spins).astype(np.uint8)
+    weights = {label: truth[CLASSES.index(label)] for label in classes}
+    logs = np.stack(
+        [np.log(np.asarray(weights[label])[drawn]).sum(axis=1) for label in classes], axis=1
+    )
+    return Snapshots(
+        spins=drawn,
+        site_dim=3,
+        basis="Sz",
+        points=tuple(points),
+        point_index=np.asarray(index, dtype=np.int32),
+        classes=classes,
+        log_probability=np.zeros(len(drawn)),
+        class_log_likelihood=logs,
+    )
+
+
+def trained(snapshots, settings=SETTINGS, seed=0, progress=lambda epoch, line: None):
+    return train_classifier(snapshots, settings, seed=seed, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    return toy_snapshots()
+
+
+@pytest.fixture(scope="module")
+def network(snapshots):
+    return trained(snapshots)
+
+
+def score(network, classifier, split):
+    found = [s for s in network.scores if (s.classifier, s.split) == (classifier, split)]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_separable_classes_are_learned(network):
+    for split in ("test", "critical"):
+        ours = score(network, "network", split)
+        best = score(network, "Bayes optimum", split)
+        assert best.accuracy > 0.97
+        assert ours.accuracy > 0.95
+        assert ours.accuracy <= best.accuracy + 5 * best.error + 1e-12
+        assert score(network, "local features", split).accuracy > 0.95
+        assert ours.shots == 300
+        assert ours.error == pytest.approx(
+            np.sqrt(ours.accuracy * (1 - ours.accuracy) / 300), abs=1e-12
+        )
+    assert {s.split for s in network.scores} == {"test", "critical"}
+
+
+def test_what_carries_no_information_is_not_learned():
+    network = trained(toy_snapshots(zeros=(0.4, 0.4)))
+    ours = score(network, "network", "test")
+    assert abs(ours.accuracy - 0.5) < 5 * 0.5 / np.sqrt(ours.shots)
+
+
+def test_the_scores_are_the_accuracies_of_the_stored_weights(network, snapshots):
+    logits, probabilities = stored_functions(network)
+    chosen = snapshots.in_split("test")
+    guess = logits(snapshots.spins[chosen]).argmax(axis=1)
+    accuracy = np.mean(guess == snapshots.label_index[chosen])
+    assert accuracy == score(network, "network", "test").accuracy
+    values = probabilities(snapshots.spins[chosen])
+    np.testing.assert_allclose(values.sum(axis=1), 1.0, atol=1e-12)
+    exponentials = np.exp(logits(snapshots.spins[chosen]))
+    np.testing.assert_allclose(values, exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def same_weights(one, two):
+    return all(one[name].tobytes() == two[name].tobytes() for name in one)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(network, snapshots):
+    torch.manual_seed(99)  # the global stream must not matter
+    again, other = trained(snapshots), trained(snapshots, seed=1)
+    assert again.weights.keys() == network.weights.keys()
+    assert same_weights(again.weights, network.weights)
+    assert again.outcome == network.outcome
+    for name, curve in network.history.items():
+        np.testing.assert_array_equal(again.history[name], curve)
+    assert again.scores == network.scores
+    assert not same_weights(other.weights, network.weights)
+
+
+def test_training_leaves_torch_as_it_was(snapshots):
+    threads = torch.get_num_threads()
+    trained(snapshots, TrainSettings(channels=(2,), max_epochs=1))
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_weights_survive_as_plain_arrays(network, snapshots):
+    module = build(network.architecture)
+    before = logits_function(module)(snapshots.spins[:5])
+    load_weights(module, network.weights)
+    after = logits_function(module)(snapshots.spins[:5])
+    assert not np.allclose(before, after)
+    assert same_weights(weights_of(module), network.weights)
+    assert all(array.dtype == np.float32 for array in network.weights.values())
+    # Arrays, not views of the module.
+    taken = weights_of(module)
+    load_weights(module, {name: np.zeros_like(array) for name, array in taken.items()})
+    assert same_weights(taken, network.weights)
+
+
+def test_logits_function_is_the_module(network, snapshots):
+    module = build(network.architecture)
+    load_weights(module, network.weights)
+    module.double()
+    spins = snapshots.spins[:40]
+    with torch.no_grad():
+        direct = module(torch.from_numpy(spins)).numpy()
+    for dtype in (np.uint8, np.int64):
+        np.testing.assert_array_equal(logits_function(module)(spins.astype(dtype)), direct)
+    np.testing.assert_array_equal(stored_functions(network)[0](spins), direct)
+    every_other = snapshots.spins[:80][::2]
+    np.testing.assert_allclose(
+        logits_function(module)(every_other), [logits_function(module)(s[None])[0] for s in every_other],
+        atol=1e-12,
+    )
+
+
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def test_the_architecture_is_what_it_says(network, snapshots):
+    weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    spins = snapshots.spins[0]
+    kernel, bias = weights["convolutions.0.weight"], weights["convolutions.0.bias"]
+    windows = range(LENGTH - 2)
+    hidden = [
+        silu(bias + sum(kernel[:, spins[site + k], k] for k in range(3))) for site in windows
+    ]
+    wanted = weights["readout.weight"] @ np.mean(hidden, axis=0) + weights["readout.bias"]
+    np.testing.assert_allclose(stored_functions(network)[0](spins[None])[0], wanted, atol=1e-12)
+
+
+def test_early_stopping_keeps_the_best_epoch_and_says_so(snapshots):
+    settings = TrainSettings(
+        channels=(4,), learning_rate=0.5, batch=32, max_epochs=30, patience=3
+    )
+    heard = []
+    network = trained(snapshots, settings, progress=lambda epoch, line: heard.append((epoch, line)))
+    curve = network.history["validation_loss"]
+    best, epochs = int(np.argmin(curve)) + 1, len(curve)
+    assert epochs == best + 3 < 30
+    assert network.outcome == (
+        f"no better for patience epochs; best validation loss {curve.min():.4f} "
+        f"at epoch {best} of {epochs}"
+    )
+    assert [epoch for epoch, _ in heard] == list(range(1, epochs + 1))
+    assert heard[0][1] == f"validation loss {curve[0]:.4f}"
+    assert len(network.history["train_loss"]) == epochs
+    # The weights are those of the best epoch, not of the last.
+    chosen = snapshots.in_split("validation")
+    probabilities = stored_functions(network)[1](snapshots.spins[chosen])
+    right = probabilities[np.arange(len(chosen)), snapshots.label_index[chosen]]
+    assert -np.log(right).mean() == pytest.approx(curve.min(), rel=1e-4)
+
+
+def test_all_epochs_used_is_said(snapshots):
+    network = trained(snapshots, TrainSettings(channels=(2,), max_epochs=2))
+    assert network.outcome.startswith("max_epochs reached; best validation loss")
+    assert network.outcome.endswith("of 2")
+
+
+def test_unequal_classes_are_balanced():
+    whole = toy_snapshots(shots=600, zeros=(0.3, 0.5))
+    keep = np.flatnonzero((whole.label_index == 0) | (np.arange(len(whole.spins)) % 6 == 0))
+    few = Snapshots(
+        **{
+            **vars(whole),
+            "spins": whole.spins[keep],
+            "point_index": whole.point_index[keep],
+            "log_probability": whole.log_probability[keep],
+            "class_log_likelihood": whole.class_log_likelihood[keep],
+        }
+    )
+    network = trained(few)
+    chosen = few.in_split("test")
+    guess = stored_functions(network)[0](few.spins[chosen]).argmax(axis=1)
+    truth = few.label_index[chosen]
+    shares = [np.mean(guess[truth == c] == c) for c in (0, 1)]
+    assert min(shares) > 0.7  # the rare class is not given up
+
+
+def test_a_chain_shorter_than_the_window():
+    settings = TrainSettings(channels=(2, 2, 2), kernel=5)
+    with pytest.raises(SettingsError, match="chain has 12 sites, the network sees 13 at once"):
+        trained(toy_snapshots(), settings)
+    trained(toy_snapshots(length=13), settings.model_copy(update={"max_epochs": 1}))
+
+
+@pytest.mark.parametrize(
+    ("roles", "classes", "split"),
+    [
+        (("validation", "test"), CLASSES, "train"),
+        (("train", "test"), CLASSES, "validation"),
+        (ROLES, ("haldane",), "train"),
+    ],
+)
+def test_a_split_that_lacks_a_class(roles, classes, split):
+    with pytest.raises(SettingsError, match=f"split {split} holds snapshots of") as error:
+        trained(toy_snapshots(roles=roles, classes=classes))
+    assert "\n" not in str(error.value)
+
+
+def test_no_held_out_points_mean_no_scores():
+    assert trained(toy_snapshots(roles=("train", "validation"))).scores == ()
+
+
+def test_weights_of_another_architecture(network):
+    module = build({**network.architecture, "channels": [5]})
+    with pytest.raises(FileKindError, match=r"weights .*convolutions.0.weight.* do not fit"):
+        load_weights(module, network.weights)
+    lacking = {name: a for name, a in network.weights.items() if name != "readout.bias"}
+    with pytest.raises(FileKindError, match=r"weights readout.bias do not fit .* got \[None\]"):
+        load_weights(build(network.architecture), lacking)
+
+
+def test_an_unknown_architecture():
+    with pytest.raises(SettingsError, match="architecture is 'dense'; wanted 'convolutional'"):
+        build({"kind": "dense"})
