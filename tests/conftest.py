@@ -1,10 +1,6 @@
 """Shared by all tests: one BLAS thread, the study of the main job, small studies made from it."""
 
 import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"  # read once, when numpy is loaded
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from phasenet.engines.threads import THREAD_VARIABLES
 from phasenet.points import Grid
 from phasenet.settings import RunSettings
 from phasenet.study import Study, load_study
+
+# Before numpy is loaded, which none of the imports above does.
+os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
 
 ROOT = Path(__file__).resolve().parents[1]
 

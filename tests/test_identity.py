@@ -27,7 +27,9 @@ def test_canonical_numbers_are_close_and_final(value):
 
 @given(finite)
 def test_rounding_noise_of_sums_vanishes(value):
-    assert canonical_number(value * (1 + 2e-16)) == pytest.approx(canonical_number(value), rel=1e-11)
+    assert canonical_number(value * (1 + 2e-16)) == pytest.approx(
+        canonical_number(value), rel=1e-11
+    )
     assert canonical_number(-0.0) == 0.0
     assert math.copysign(1, canonical_number(-0.0)) == 1
     assert canonical_number(0.1 + 0.2) == 0.3

@@ -28,13 +28,21 @@ def test_plain_values_read_back(kind):
     ("kind", "values", "sentence"),
     [
         (SampleSettings, {"shot": 9}, "sample setting 'shot' is unknown; did you mean 'shots'?"),
-        (FiniteSettings, {"lenght": 9}, "finite setting 'lenght' is unknown; did you mean 'length'?"),
+        (
+            FiniteSettings,
+            {"lenght": 9},
+            "finite setting 'lenght' is unknown; did you mean 'length'?",
+        ),
         (TrainSettings, {"zzz": 9}, "train setting 'zzz' is unknown; known: channels, kernel"),
         (SampleSettings, {"shots": 0}, "sample setting 'shots' is 0; .*greater than or equal to 1"),
         (SampleSettings, {"shots": "many"}, "sample setting 'shots' is 'many'; .*valid integer"),
         (SampleSettings, {"test": 1.0}, "sample setting 'test' is 1.0; .*less than 1"),
         (SampleSettings, {"basis": "Sx"}, "sample setting 'basis' is 'Sx'; .*'Sz'"),
-        (FiniteSettings, {"length": 3}, "finite setting 'length' is 3; .*greater than or equal to 4"),
+        (
+            FiniteSettings,
+            {"length": 3},
+            "finite setting 'length' is 3; .*greater than or equal to 4",
+        ),
         (FiniteSettings, {"cutoff": 0}, "finite setting 'cutoff' is 0; .*greater than 0"),
         (FiniteSettings, {"energy_atol": float("nan")}, "finite setting 'energy_atol' is nan"),
         (FiniteSettings, {"pinning_field": float("inf")}, "finite setting 'pinning_field' is inf"),

@@ -3,6 +3,7 @@
 import json
 import textwrap
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -178,7 +179,7 @@ def test_the_study_of_the_main_job(haldane):
     assert (d[0], d[-1]) == (0.0, 2.0)
     transition = haldane.transitions[0]
     assert transition.value == pytest.approx(0.96847, abs=1e-5)
-    steps = {round(b - a, 6) for a, b in zip(d, d[1:], strict=False) if abs(a - 0.968) < 0.05}
+    steps = {round(b - a, 6) for a, b in pairwise(d) if abs(a - 0.968) < 0.05}
     assert max(steps) < 0.06  # closer together near the transition
     assert list(Boundary) == ["finite", "infinite"]
 

@@ -175,7 +175,7 @@ def parent(folder: Path, *seconds: float) -> subprocess.Popen:
 
 @pytest.mark.usefixtures("work")
 def test_workers_vanish_with_a_killed_parent(folder):
-    process = parent(folder, 300, 300, 300)
+    process = parent(folder, 30, 30, 30)
     try:
         wait_until(lambda: len(pids_in(folder)) == 2)
         workers = pids_in(folder)
@@ -189,7 +189,7 @@ def test_workers_vanish_with_a_killed_parent(folder):
 
 @pytest.mark.usefixtures("work")
 def test_an_interrupt_stops_the_workers_at_once(folder):
-    process = parent(folder, 300, 300, 300)
+    process = parent(folder, 30, 30, 30)
     try:
         wait_until(lambda: len(pids_in(folder)) == 2)
         workers = pids_in(folder)
@@ -213,7 +213,9 @@ def test_an_error_in_the_parent_stops_the_workers_at_once(work, folder):
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_tasks(
-            work.quick_or_endless, [(str(folder), 0.0), (str(folder), 300.0)], workers=2,
+            work.quick_or_endless,
+            [(str(folder), 0.0), (str(folder), 30.0)],
+            workers=2,
             on_done=stop,
         )
     assert time.monotonic() - start < 10

@@ -109,7 +109,7 @@ def test_string_correlators_are_those_of_tenpy(kind, options):
     vector, dim = amplitudes(to_train(psi)), site.dim
     sz, rotation = spin_matrix("z", dim), pi_rotation("z", dim)
     for i, j in itertools.combinations(range(LENGTH), 2):
-        inside = {k: rotation for k in range(i + 1, j)}
+        inside = dict.fromkeys(range(i + 1, j), rotation)
         got = expectation(vector, {i: sz, **inside, j: sz})
         np.testing.assert_allclose(got, theirs[i, j], atol=1e-12)
 

@@ -96,21 +96,13 @@ def test_bayes_decisions_beat_every_other_rule():
         p = rng.dirichlet(np.ones(6), size=2)
         counts = rng.integers(1, 50, 2)
         shares = counts / counts.sum()
-        truth = np.repeat([0, 1], counts)
-        # One shot for each outcome, the shares from the labels of the whole split.
-        outcomes = np.resize(np.arange(6), len(truth))
-        decisions = bayes_decisions(np.log(p.T)[outcomes], truth)
-        rule = np.array([decisions[outcomes == k][0] for k in range(min(6, len(truth)))])
-        rule = np.resize(rule, 6) if len(rule) < 6 else rule
-        if len(truth) < 6:
-            continue
+        rule = bayes_decisions(np.log(p.T), np.repeat([0, 1], counts))
         accuracies = [
             sum(shares[c] * p[c, k] for k, c in enumerate(other))
             for other in itertools.product((0, 1), repeat=6)
         ]
         ours = sum(shares[c] * p[c, k] for k, c in enumerate(rule))
         assert ours == pytest.approx(max(accuracies), abs=1e-12)
-        assert ours > np.mean(accuracies)
 
 
 def test_bayes_decisions_use_shares_and_ignore_classes_that_are_not_there():

@@ -66,8 +66,7 @@ def test_content_survives_bit_by_bit(written):
     assert content.arrays.keys() == CONTENT.arrays.keys()
     for name, array in CONTENT.arrays.items():
         assert same_bits(content.arrays[name], array)
-    nan = content.values["nan"]
-    assert nan != nan  # noqa: PLR0124
+    assert np.isnan(content.values["nan"])
     assert {**content.values, "nan": 0} == {**CONTENT.values, "nan": 0}
     assert content.id == CONTENT.id == header.id
 
@@ -218,8 +217,11 @@ def test_a_newer_format(written):
         ("parents", "[3]"),
         ("study", '{"name": "x"}'),
         ("study", "[1]"),
-        ("study", '{"name":"x","title":"","hamiltonian":"","varied":[],"phases":[3],'
-         '"transitions":[],"settings":{}}'),
+        (
+            "study",
+            '{"name":"x","title":"","hamiltonian":"","varied":[],"phases":[3],'
+            '"transitions":[],"settings":{}}',
+        ),
         ("id", None),
         ("seconds", "long"),
     ],
@@ -302,7 +304,9 @@ def test_ids_change_with_every_bit_of_the_content_and_only_with_it():
     other = {
         "value": replace(CONTENT, values={**CONTENT.values, "count": 8}),
         "name": replace(CONTENT, values={**CONTENT.values, "more": 8}),
-        "bit": replace(CONTENT, arrays={**CONTENT.arrays, "small": np.array([0, 1, 2, 3, 5], "i1")}),
+        "bit": replace(
+            CONTENT, arrays={**CONTENT.arrays, "small": np.array([0, 1, 2, 3, 5], "i1")}
+        ),
         "dtype": replace(CONTENT, arrays={**CONTENT.arrays, "small": np.arange(5)}),
         "shape": replace(
             CONTENT, arrays={**CONTENT.arrays, "small": np.arange(5, dtype=np.int8)[:, None]}
@@ -398,7 +402,9 @@ def test_a_place_that_cannot_be_written_gives_one_line(tmp_path, place):
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder" / "inside").mkdir(parents=True)
     path = tmp_path / place
-    with pytest.raises(PhasenetError, match="cannot write .*; free space there or choose") as error:
+    with pytest.raises(
+        PhasenetError, match=r"cannot write .*; free space there or choose"
+    ) as error:
         write_file(path, HEADER, CONTENT)
     assert one_line(error, path)
     assert {item.name for item in tmp_path.iterdir()} == {"file", "folder"}
@@ -465,7 +471,8 @@ def test_leftovers_of_dead_processes_only_are_removed(tmp_path):
 
 def test_the_temporary_file_is_one_that_is_found_as_a_leftover(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from phasenet.storage.atomic import atomic_path\n"
+        "import os, sys\nfrom pathlib import Path\n"
+        "from phasenet.storage.atomic import atomic_path\n"
         "with atomic_path(Path(sys.argv[1])) as path:\n    path.touch(); os._exit(9)"
     )
     path = tmp_path / "D=0.5,Delta=1.finite.state.h5"
