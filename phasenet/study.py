@@ -173,7 +173,7 @@ class Study:
     settings
         Settings of each step of a run.
     code_digest
-        Set by :func:`load_study`: digest of the module's code apart from ``STUDY`` itself.
+        Set by :func:`load_study`: digest of the code that the model depends on.
     """
 
     name: str
@@ -242,28 +242,50 @@ def load_study(path: Path | str) -> Study:
     study = getattr(module, "STUDY", None)
     if not isinstance(study, Study):
         raise StudyError(f"{path} defines no STUDY; end it with STUDY = phasenet.Study(...)")
-    return replace(study, code_digest=_code_digest(path))
+    return replace(study, code_digest=_code_digest(path, study))
 
 
-def _code_digest(path: Path) -> str:
-    """Digest of the code that builds the model: no comments, no docstrings, no STUDY.
+def _code_digest(path: Path, study: Study) -> str:
+    """Digest of the code that the model and its starting state depend on.
 
-    A value inside STUDY enters the identity of just the steps that use it, so it must not change
-    this digest.
+    Comments, docstrings, STUDY and names that only STUDY uses are left out: a value inside STUDY
+    enters the identity of just the steps that use it.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if not _assigns_study(node)]
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
-            node.body = [item for item in node.body if not _is_text(item)]
-    return digest(ast.dump(tree))
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    roots = {getattr(f, "__name__", "") for f in (study.build_model, study.product_state)}
+    known = {name for node in body for name in _bound_names(node)}
+    # A model that is no function of this file may depend on any of it.
+    names = roots if roots <= known else known - {"STUDY"}
+    chosen: set[int] = set()
+    grown = True
+    while grown:
+        grown = False
+        for index, node in enumerate(body):
+            bound = _bound_names(node)
+            runs_anyway = not bound and not _is_text(node)
+            if index not in chosen and (runs_anyway or bound & names):
+                chosen.add(index)
+                names = names | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                grown = True
+    return digest([_bare_text(node) for index, node in enumerate(body) if index in chosen])
 
 
-def _assigns_study(node: ast.stmt) -> bool:
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    if isinstance(node, ast.AnnAssign):
-        targets = [node.target]
-    return any(isinstance(target, ast.Name) and target.id == "STUDY" for target in targets)
+def _bound_names(node: ast.stmt) -> set[str]:
+    """Names that a statement at the top of a module binds."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    stored = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+    return {name.id for name in stored if isinstance(name.ctx, ast.Store)}
+
+
+def _bare_text(node: ast.stmt) -> str:
+    """Source of a statement without comments and docstrings."""
+    for inner in ast.walk(node):
+        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            inner.body = [item for item in inner.body if not _is_text(item)] or [ast.Pass()]
+    return ast.unparse(node)
 
 
 def _is_text(node: ast.stmt) -> bool:

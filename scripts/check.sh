@@ -23,7 +23,7 @@ check "ruff check" $bin/ruff check .
 check "ruff format" $bin/ruff format --check .
 check "mypy --strict" $bin/mypy --strict phasenet
 check "import rules" $bin/lint-imports
-check "doctests" $bin/python -m pytest -q --doctest-modules phasenet
+check "doctests" $bin/python -m pytest -q -n 0 --doctest-modules phasenet
 [[ ${1:-} == static ]] || check "fast tests" $bin/python -m pytest -q
 
 printf '%s\n' "$summary"

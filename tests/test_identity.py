@@ -33,6 +33,8 @@ def test_rounding_noise_of_sums_vanishes(value):
     assert canonical_number(-0.0) == 0.0
     assert math.copysign(1, canonical_number(-0.0)) == 1
     assert canonical_number(0.1 + 0.2) == 0.3
+    assert canonical_number(-1.234567890123456) == -1.23456789012  # twelve digits
+    assert canonical_number(9.876543210987654e-20) == 9.87654321099e-20
     assert canonical_number(1) == 1.0
     assert isinstance(canonical_number(1), float)
 

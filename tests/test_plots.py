@@ -30,7 +30,7 @@ def diagram(*, bare=False):
     }
     for where in ("infinite", "finite"):
         curves |= {f"entropy_{where}": rng.random(6), f"quadrupole_{where}": rng.random(6)}
-        curves |= {f"string_{axis}_{where}": 0.4 * step for axis in "xz"}
+        curves |= {f"string_{axis}_{where}": rng.random() * step for axis in "xz"}
         for name in ("z2xz2", "time_reversal", "bond_inversion"):
             curves[f"{name}_{where}"] = np.array([-1, -1, -1, 0, 1, 1.0])
             curves[f"{name}_eta_{where}"] = np.ones(6)
@@ -71,7 +71,13 @@ def test_the_figure_shows_the_numbers_of_the_table(figure):
         for line in axes.get_lines()
     ]
     shown = diagram()
-    for name in ("string_z_infinite", "correlation_length", "probability_haldane"):
+    for name in (
+        "string_x_infinite",
+        "string_z_infinite",
+        "string_z_finite",
+        "correlation_length",
+        "probability_haldane",
+    ):
         values = shown.table.column(name).values
         assert any(len(y) == len(values) and np.allclose(y, values) for y in drawn), name
 

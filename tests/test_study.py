@@ -17,10 +17,18 @@ SOURCE = '''
 """A study."""
 from phasenet import Grid, Phase, RunSettings, Study
 
+HALF = 0.5
+COUPLING = 2 * HALF
+VALUES = [0.0, 1.0]
+
+
+def energy(value):
+    return COUPLING * value
+
 
 def build_model(point, chain):
     """Return a model."""
-    return point["D"] * chain.length
+    return energy(point["D"]) * chain.length
 
 
 def product_state(length):
@@ -34,7 +42,7 @@ STUDY = Study(
     spin=1,
     build_model=build_model,
     product_state=product_state,
-    grid=Grid.product(D=[0.0, 1.0]),
+    grid=Grid.product(D=VALUES),
     phases=(Phase(label="one", title="One", invariants={"Z2xZ2": 1}, citation="nobody"),),
     settings=RunSettings(),
 )
@@ -114,13 +122,14 @@ def test_a_file_that_is_no_module(tmp_path):
     [
         ('"""A study."""', '"""Another text."""\n# and a comment'),
         ('    """Return a model."""\n', ""),
-        ("    return point", "    # twice\n\n    return   point"),
+        ("    return energy", "    # twice\n\n    return   energy"),
         ("RunSettings()", "RunSettings(seed=7)"),
         ("[0.0, 1.0]", "[0.0, 0.5, 1.0]"),
+        ("from phasenet", "import json\nfrom phasenet"),
         ('title="A small study"', 'title="Another"'),
         ("STUDY = Study", "STUDY: Study = Study"),
     ],
-    ids=["docstring", "no docstring", "layout", "settings", "grid", "title", "annotation"],
+    ids=["docstring", "bare", "layout", "settings", "grid", "import", "title", "annotation"],
 )
 def test_code_digest_ignores_what_builds_no_model(write, old, new):
     before = load_study(write(SOURCE)).code_digest
@@ -134,9 +143,12 @@ def test_code_digest_ignores_what_builds_no_model(write, old, new):
         ("chain.length", "chain.length * 2"),
         ('point["D"]', '-point["D"]'),
         ('["up", "down"]', '["down", "up"]'),
-        ("\n\ndef build", "\nJ = 1.0\n\ndef build"),
+        ("HALF = 0.5", "HALF = 0.25"),
+        ("2 * HALF", "3 * HALF"),
+        ("COUPLING * value", "COUPLING + value"),
+        ("\n\ndef energy", "\nprint(end='')\n\ndef energy"),
     ],
-    ids=["model", "sign", "start", "constant"],
+    ids=["model", "sign", "start", "constant", "derived", "helper", "statement"],
 )
 def test_code_digest_changes_with_what_builds_the_model(write, old, new):
     before = load_study(write(SOURCE)).code_digest

@@ -79,10 +79,9 @@ def _refined(table: Table, line: IntArray, x: FloatArray, bracket: Boundary1D) -
 
 
 def _peak(x: FloatArray, y: FloatArray, bracket: Boundary1D) -> list[Boundary1D]:
-    """Largest value of the line nearest to the bracket, if it is no end point."""
-    tops = [
-        k for k in range(1, len(x) - 1) if y[k] >= y[k - 1] and y[k] >= y[k + 1] and y[k] > y[0]
-    ]
+    """Local maximum of the line nearest to the bracket that exceeds both of its ends."""
+    ends = max(y[0], y[-1])
+    tops = [k for k in range(1, len(x) - 1) if y[k] >= max(y[k - 1], y[k + 1]) and y[k] > ends]
     if not tops:
         return []
     top = min(tops, key=lambda k: abs(x[k] - bracket.value))

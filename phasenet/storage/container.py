@@ -59,7 +59,7 @@ def write_file(path: Path, header: Header, content: Content) -> Header:
     return header
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path | str) -> Header:
     """Header of any phasenet file.
 
     Raises
@@ -69,7 +69,7 @@ def read_header(path: Path) -> Header:
     return _read(path, _header)
 
 
-def read_content(path: Path, kind: Kind) -> tuple[Header, Content]:
+def read_content(path: Path | str, kind: Kind) -> tuple[Header, Content]:
     """Header and content of a file of one kind, checked against its id.
 
     Raises
@@ -106,7 +106,8 @@ def _image(header: Header, content: Content) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def _read(path: Path, reader: Callable[[h5py.File, Path], Read]) -> Read:
+def _read(place: Path | str, reader: Callable[[h5py.File, Path], Read]) -> Read:
+    path = Path(place)
     if not path.is_file():
         raise MissingInputError(f"no file {path}")
     try:

@@ -22,7 +22,7 @@ def write_network(path: Path, header: Header, network: TrainedNetwork) -> Header
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_network(path: Path) -> tuple[Header, TrainedNetwork]:
+def read_network(path: Path | str) -> tuple[Header, TrainedNetwork]:
     """Header and classifier of a file.
 
     Raises

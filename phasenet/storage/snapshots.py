@@ -42,7 +42,7 @@ def write_snapshots(path: Path, header: Header, snapshots: Snapshots) -> Header:
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_snapshots(path: Path) -> tuple[Header, Snapshots]:
+def read_snapshots(path: Path | str) -> tuple[Header, Snapshots]:
     """Header and snapshots of a file.
 
     Raises

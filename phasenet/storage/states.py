@@ -35,7 +35,7 @@ def write_state(path: Path, header: Header, state: GroundState) -> Header:
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_state(path: Path) -> tuple[Header, GroundState]:
+def read_state(path: Path | str) -> tuple[Header, GroundState]:
     """Header and ground state of a file.
 
     Raises

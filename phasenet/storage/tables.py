@@ -18,7 +18,7 @@ def write_table(path: Path, header: Header, table: Table) -> Header:
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_table(path: Path) -> tuple[Header, Table]:
+def read_table(path: Path | str) -> tuple[Header, Table]:
     """Header and table of a file.
 
     Raises
@@ -36,7 +36,7 @@ def write_chart(path: Path, header: Header, diagram: PhaseDiagram) -> Header:
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_chart(path: Path) -> tuple[Header, PhaseDiagram]:
+def read_chart(path: Path | str) -> tuple[Header, PhaseDiagram]:
     """Header and phase diagram of a file.
 
     Raises

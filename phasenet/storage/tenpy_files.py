@@ -74,7 +74,7 @@ def is_tenpy_file(path: Path) -> bool:
         return False
 
 
-def read_tenpy_state(path: Path) -> TenpyState:
+def read_tenpy_state(path: Path | str) -> TenpyState:
     """Finite or infinite MPS of a file of TeNPy: the state itself, or a dictionary with ``psi``.
 
     Every canonical form of TeNPy is taken. Real tensors stay real.
@@ -92,7 +92,7 @@ def read_tenpy_state(path: Path) -> TenpyState:
     Traceback (most recent call last):
     phasenet.errors.MissingInputError: no file no_such_file.h5
     """
-    return _opened(path, lambda file: _state(_find_state(file)))
+    return _opened(Path(path), lambda file: _state(_find_state(file)))
 
 
 def _opened(path: Path, reader: Callable[[h5py.File], Read]) -> Read:

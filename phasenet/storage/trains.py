@@ -41,7 +41,7 @@ def write_train(path: Path, header: Header, classifier: TensorizedClassifier) ->
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
-def read_train(path: Path) -> tuple[Header, TensorizedClassifier]:
+def read_train(path: Path | str) -> tuple[Header, TensorizedClassifier]:
     """Header and tensorized classifier of a file.
 
     Raises

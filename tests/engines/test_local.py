@@ -74,7 +74,7 @@ def work(tmp_path, monkeypatch):
     code.mkdir()
     (code / f"{MODULE}.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(code))
-    monkeypatch.setenv("PYTHONPATH", str(code))
+    monkeypatch.setenv("PYTHONPATH", str(code), prepend=os.pathsep)
     yield importlib.import_module(MODULE)
     sys.modules.pop(MODULE, None)
 
@@ -170,7 +170,9 @@ def parent(folder: Path, *seconds: float) -> subprocess.Popen:
     """
     script = folder.parent / "parent.py"
     script.write_text(textwrap.dedent(code))
-    return subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 @pytest.mark.usefixtures("work")
@@ -189,12 +191,13 @@ def test_workers_vanish_with_a_killed_parent(folder):
 
 @pytest.mark.usefixtures("work")
 def test_an_interrupt_stops_the_workers_at_once(folder):
-    process = parent(folder, 30, 30, 30)
+    process = parent(folder, 30, 0.5)
     try:
         wait_until(lambda: len(pids_in(folder)) == 2)
         workers = pids_in(folder)
+        time.sleep(0.8)  # one worker is idle now, the other is busy
         start = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as the terminal does: parent and workers
         _, stderr = process.communicate(timeout=20)
         assert time.monotonic() - start < 5
         assert process.returncode == -signal.SIGINT

@@ -119,6 +119,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(network, sn
     assert not same_weights(other.weights, network.weights)
 
 
+def test_the_initial_weights_follow_from_the_seed(snapshots):
+    # One step on the whole split: the order of the shots does not matter.
+    settings = TrainSettings(channels=(2,), max_epochs=1, batch=10**6, learning_rate=1e-12)
+    one, two = (trained(snapshots, settings, seed=seed).weights for seed in (0, 1))
+    name = "convolutions.0.weight"
+    assert np.abs(one[name] - two[name]).max() > 0.01
+
+
 def test_training_leaves_torch_as_it_was(snapshots):
     threads = torch.get_num_threads()
     trained(snapshots, TrainSettings(channels=(2,), max_epochs=1))

@@ -10,6 +10,8 @@ import pytest
 
 from phasenet.storage.container import read_header
 
+pytestmark = pytest.mark.xdist_group("toy run")
+
 
 def ids(folder: Path) -> dict[str, str]:
     return {p.name: read_header(p).id for p in sorted(folder.rglob("*.h5"))}

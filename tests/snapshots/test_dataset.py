@@ -145,6 +145,9 @@ def test_every_point_draws_from_its_own_stream(drawn):
     turned = draw_snapshots(states, labels[::-1], CLASSES, SampleSettings(shots=3000), seed=4)
     blocks = snapshots.spins.reshape(len(labels), 3000, LENGTH)
     np.testing.assert_array_equal(turned.spins.reshape(blocks.shape)[::-1], blocks)
+    same_state = dict.fromkeys(states, states[labels[0].point])
+    twins = draw_snapshots(same_state, labels, CLASSES, SampleSettings(shots=50), seed=4)
+    assert len({part.tobytes() for part in np.split(twins.spins, len(labels))}) == len(labels)
     other = draw_snapshots(states, labels, CLASSES, SampleSettings(shots=3000), seed=5)
     assert not np.array_equal(other.spins, snapshots.spins)
 
