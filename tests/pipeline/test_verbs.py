@@ -12,8 +12,6 @@ import pytest
 from phasenet.storage.container import read_header
 from phasenet.storage.tables import read_table
 
-pytestmark = pytest.mark.xdist_group("toy run")
-
 VERBS = ("run", "simulate", "sample", "train", "tensorize", "measure", "chart", "show")
 
 
