@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -114,6 +115,17 @@ class StudyCard:
     phases: tuple[Phase, ...]
     transitions: tuple[KnownTransition, ...]
     settings: Mapping[str, Any]
+
+    def known_transitions(
+        self, coupling: str, at: Mapping[str, float]
+    ) -> tuple[KnownTransition, ...]:
+        """Literature values along one coupling, where the other couplings are the same."""
+        return tuple(
+            known
+            for known in self.transitions
+            if known.coupling == coupling
+            and all(math.isclose(at.get(name, math.nan), v) for name, v in known.at.items())
+        )
 
     def run_settings(self) -> RunSettings:
         """Return the settings, checked; raises SettingsError."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from phasenet.errors import PhasenetError, SettingsError
 from phasenet.phases.boundaries import boundaries
-from phasenet.plots import line_figure, save_figure
+from phasenet.plots import line_figure, plane_figure, save_figure
 from phasenet.points import ParameterPoint
 from phasenet.records import Column, PhaseDiagram, Table
 
@@ -121,3 +121,49 @@ def test_a_figure_that_cannot_be_written_leaves_nothing(figure, tmp_path):
     assert "\n" not in str(error.value)
     assert path.read_bytes() == b"previous"
     assert {item.name for item in tmp_path.iterdir()} == {"file", "figure.png"}
+
+
+def plane():
+    points = tuple(ParameterPoint.of(D=d, Delta=x) for x in (0.5, 1.0) for d in (0.0, 1.0, 2.0))
+    labels = ("haldane", "", "large_d") * 2
+    values = np.arange(1.0, 7.0)
+    columns = tuple(
+        Column(name=name, unit="1", meaning="", values=values, errors=np.full(6, np.nan))
+        for name in ("string_x_infinite", "correlation_length")
+    )
+    table = Table(
+        rows=tuple(map(str, points)),
+        points=points,
+        labels=labels,
+        reasons=("",) * 6,
+        columns=columns,
+    )
+    return PhaseDiagram(table=table, boundaries=boundaries(table, ("Delta", "D")))
+
+
+def test_a_plane_shows_each_value_at_its_place(haldane, tmp_path):
+    card = replace(haldane.card(), varied=("Delta", "D"))
+    figure = plane_figure(plane(), card)
+    mesh = figure.axes[1].collections[0]
+    # Rows are Delta from below, columns D from the left.
+    assert np.asarray(mesh.get_array()).reshape(2, 3).tolist() == [[1, 2, 3], [4, 5, 6]]
+    save_figure(figure, tmp_path / "plane.png")
+    assert (tmp_path / "plane.png").stat().st_size > 10_000
+
+
+def test_a_plane_needs_two_couplings(haldane):
+    with pytest.raises(SettingsError, match="exactly two varied couplings"):
+        plane_figure(plane(), haldane.card())
+
+
+def test_the_literature_is_drawn_only_on_the_line_where_it_holds(haldane):
+    here = diagram()
+    elsewhere_points = tuple(ParameterPoint.of(D=d, Delta=0.5) for d in D)
+    elsewhere = replace(here, table=replace(here.table, points=elsewhere_points))
+
+    def red_lines(shown):
+        ax = line_figure(shown, haldane.card()).axes[0]
+        return [line for line in ax.get_lines() if line.get_color() == "crimson"]
+
+    assert len(red_lines(here)) == 1
+    assert red_lines(elsewhere) == []

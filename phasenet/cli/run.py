@@ -57,7 +57,7 @@ def _summary(card: Any, folder: Any) -> list[str]:
         *summary.boundary_lines(diagram, card),
         *summary.score_lines(network),
         *summary.train_lines(classifier),
-        f"figure: {stem}.png, {stem}.pdf",
+        *([f"figure: {stem}.png, {stem}.pdf"] if len(card.varied) in (1, 2) else []),
         f"numbers: {stem}.csv ({len(diagram.table.columns)} observables of "
         f"{len(diagram.table.rows)} points)",
         f"files: {folder.states}/*.state.h5, {stem}.*.h5 (phasenet show FILE)",

@@ -32,13 +32,13 @@ def chart_product(table: Path, out: Path, card: StudyCard) -> Product:
         parents=parents_of([table]),
         study=card,
     )
-    stem = out.name.removesuffix(_SUFFIX)
-    extras = tuple(out.with_name(f"{stem}.{suffix}") for suffix in ("png", "pdf", "csv"))
+    suffixes = ("png", "pdf", "csv") if len(card.varied) in (1, 2) else ("csv",)
+    extras = tuple(out.with_name(f"{_stem(out)}.{suffix}") for suffix in suffixes)
     return Product(path=out, header=header, extras=extras)
 
 
 def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
-    """Find the boundaries of a table, draw it and write its numbers.
+    """Find the boundaries of a table, draw it over one or two couplings, and write its numbers.
 
     Parameters
     ----------
@@ -49,21 +49,26 @@ def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
     card
         Titles, phases and known transitions.
     """
-    from phasenet.plots import line_figure, save_figure  # loads matplotlib
+    from phasenet.plots import line_figure, plane_figure, save_figure  # loads matplotlib
 
     _, table = read_table(table_path)
 
     def compute() -> PhaseDiagram:
         diagram = PhaseDiagram(table=table, boundaries=boundaries(table, card.varied))
-        figure = line_figure(diagram, card)
-        for path in product.extras:
-            if path.suffix == ".csv":
-                write_csv(table, path)
-            else:
+        pictures = [path for path in product.extras if path.suffix != ".csv"]
+        if pictures:
+            draw = line_figure if len(card.varied) == 1 else plane_figure
+            figure = draw(diagram, card)
+            for path in pictures:
                 save_figure(figure, path)
+        write_csv(table, product.path.with_name(f"{_stem(product.path)}.csv"))
         return diagram
 
     return product.make(compute, write_chart)
+
+
+def _stem(out: Path) -> str:
+    return out.name.removesuffix(_SUFFIX)
 
 
 def write_csv(table: Table, path: Path) -> None:

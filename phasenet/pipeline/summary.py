@@ -26,6 +26,7 @@ _TABLE_COLUMNS = (
     "string_x_finite",
     "string_z_finite",
 )
+_SHOWN_BRACKETS = 2
 _SPLIT_TITLES = {
     "test": "classifier on held-out points",
     "critical": "  near the transition, never trained on",
@@ -69,17 +70,21 @@ def boundary_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
     """Each bracket beside the literature, and the other estimates."""
     titles = {phase.label: phase.title for phase in card.phases}
     lines = []
-    for bracket in (b for b in diagram.boundaries if b.method == LABEL_METHOD):
-        known = [t for t in card.transitions if t.coupling == bracket.coupling]
+    found = [b for b in diagram.boundaries if b.method == LABEL_METHOD]
+    for bracket in found[:_SHOWN_BRACKETS]:
+        known = card.known_transitions(bracket.coupling, bracket.at)
+        where = f" at {_place(bracket)}" if len(card.varied) > 1 else ""
         beside = f"; literature {known[0].value:.5f} ({known[0].citation})" if known else ""
         lines.append(
-            f"transition {titles.get(bracket.below)} to {titles.get(bracket.above)}: "
+            f"transition {titles.get(bracket.below)} to {titles.get(bracket.above)}{where}: "
             f"{bracket.coupling} = {bracket.value:.3f} +- {bracket.error_bar:.3f} "
             f"({bracket.method}){beside}"
         )
         others = [b for b in diagram.boundaries if _same_place(b, bracket)]
         if others:
             lines.append("  " + "; ".join(_estimate(b) for b in others))
+    if len(found) > _SHOWN_BRACKETS:
+        lines.append(f"  and {len(found) - _SHOWN_BRACKETS} more brackets, all in the chart file")
     return lines or ["no transition on this grid: no two points carry different labels"]
 
 
@@ -114,6 +119,10 @@ def _train_line(name: str, function: TensorizedFunction, held_out: int) -> str:
 def _same_place(other: Boundary1D, bracket: Boundary1D) -> bool:
     sides = (other.below, other.above, other.at) == (bracket.below, bracket.above, bracket.at)
     return sides and other.method != LABEL_METHOD
+
+
+def _place(boundary: Boundary1D) -> str:
+    return ", ".join(f"{name} = {value:g}" for name, value in boundary.at.items())
 
 
 def _estimate(boundary: Boundary1D) -> str:

@@ -1,8 +1,7 @@
-"""Figures."""
+"""Everything measured along one coupling, in one figure."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -11,40 +10,25 @@ from matplotlib.figure import Figure
 
 from phasenet.errors import SettingsError
 from phasenet.phases.boundaries import CROSSING_METHOD, LABEL_METHOD, PEAK_METHOD
-from phasenet.records import Boundary1D, PhaseDiagram, Table
-from phasenet.storage.atomic import atomic_path
+from phasenet.plots.style import (
+    GREY,
+    STYLE,
+    brackets,
+    fixed_couplings,
+    phase_colours,
+    symbol,
+)
+from phasenet.records import PhaseDiagram, Table
 from phasenet.study import StudyCard
 from phasenet.trains.train import FloatArray
 
-# Okabe and Ito's palette: distinguishable with all common forms of colour blindness.
-_PHASES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS, _FACES = "osD", ("black", "white", "grey")
-_X, _Z, _GREY = "#009E73", "#8E44AD", "#555555"
-_STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.labelsize": 9,
-    "legend.fontsize": 7.5,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "lines.markersize": 3.5,
-    "lines.linewidth": 1.2,
-    "mathtext.fontset": "dejavusans",
-    "svg.hashsalt": "phasenet",
-    "pdf.fonttype": 42,
-}
+_X, _Z = "#009E73", "#8E44AD"
 _METHOD_TITLES = {
     LABEL_METHOD: "SPT bracket",
     PEAK_METHOD: r"largest $\xi$",
     CROSSING_METHOD: "classifier",
 }
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure atomically; the suffix of the path chooses the format."""
-    with atomic_path(path) as temporary:
-        metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
-        figure.savefig(temporary, format=path.suffix.lstrip("."), dpi=200, metadata=metadata)
 
 
 def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
@@ -69,8 +53,8 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
         )
     coupling = card.varied[0]
     x = np.asarray([point[coupling] for point in diagram.table.points])
-    colours = {phase.label: _PHASES[k % len(_PHASES)] for k, phase in enumerate(card.phases)}
-    with mpl.rc_context(_STYLE):
+    colours = phase_colours(card)
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.4, 7.0), layout="constrained")
         axes = figure.subplots(2, 3, sharex=True).ravel()
         _strings(axes[0], diagram.table, x)
@@ -83,11 +67,12 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
             ax.set_title(f"({letter})", loc="left", weight="bold", size=9, pad=12)
             ax.margins(x=0.02)
             _shade(ax, diagram, x, colours)
-            _literature(ax, card, coupling)
+            for known in card.known_transitions(coupling, diagram.table.points[0].as_dict()):
+                ax.axvline(known.value, color="crimson", ls="--", lw=1.0, zorder=-1)
             _name_phases(ax, diagram, x, card, colours)
         for ax in axes[3:]:
-            ax.set_xlabel(_symbol(coupling))
-        fixed = _fixed(card, diagram.table)
+            ax.set_xlabel(symbol(coupling))
+        fixed = fixed_couplings(card, diagram.table)
         figure.suptitle(f"{card.title}:  ${card.hamiltonian}${fixed}", size=11)
         figure.supxlabel(_caption(diagram, card, coupling), size=8.5, x=0.01, ha="left")
     return figure
@@ -100,7 +85,7 @@ def _strings(ax: Axes, table: Table, x: FloatArray) -> None:
         _curve(
             ax, table, x, f"string_{axis}_finite", colour, f"{label}, open chain", ":s", hollow=True
         )
-    ax.axhline(0, color=_GREY, lw=0.5)
+    ax.axhline(0, color=GREY, lw=0.5)
     ax.set_ylabel(r"string order $-\mathcal{O}^a$")
     _legend(ax)
 
@@ -111,7 +96,7 @@ def _classifier(
     for phase in card.phases:
         name = f"probability_{phase.label}"
         _curve(ax, table, x, name, colours[phase.label], phase.title, "-o", bars=True)
-    ax.axhline(0.5, color=_GREY, lw=0.5)
+    ax.axhline(0.5, color=GREY, lw=0.5)
     ax.set_ylim(-0.05, 1.05)
     ax.set_ylabel(r"classifier $\langle p_c\rangle$, open chain")
     _legend(ax)
@@ -120,12 +105,12 @@ def _classifier(
 def _conditional(
     ax: Axes, table: Table, x: FloatArray, card: StudyCard, colours: dict[str, str]
 ) -> None:
-    _curve(ax, table, x, "string_z_finite", _GREY, "all snapshots", "-")
+    _curve(ax, table, x, "string_z_finite", GREY, "all snapshots", "-")
     for phase in card.phases:
         name = f"string_z_given_{phase.label}"
         label = f"called {phase.title}"
         _curve(ax, table, x, name, colours[phase.label], label, "o", bars=True)
-    ax.axhline(0, color=_GREY, lw=0.5)
+    ax.axhline(0, color=GREY, lw=0.5)
     ax.set_ylabel(r"$-\mathcal{O}^z$ given the class, open chain")
     _legend(ax)
 
@@ -158,8 +143,8 @@ def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
         known = values != 0
         height = values + 0.16 * (1 - row)
         ax.plot(x[known], height[known], _MARKS[row], color="black", mfc=_FACES[row], label=label)
-        ax.plot(x[~known], height[~known], "x", color=_GREY)
-    ax.plot([], [], "x", color=_GREY, label=r"undetermined, $|\eta|<0.999$")
+        ax.plot(x[~known], height[~known], "x", color=GREY)
+    ax.plot([], [], "x", color=GREY, label=r"undetermined, $|\eta|<0.999$")
     ax.set_ylim(-1.6, 1.6)
     ax.set_yticks([-1, 0, 1], ["-1", "none", "+1"])
     ax.set_ylabel("SPT invariant, infinite chain")
@@ -205,15 +190,9 @@ def _legend(ax: Axes, loc: Literal["best", "center left", "center right"] = "bes
 
 def _shade(ax: Axes, diagram: PhaseDiagram, x: FloatArray, colours: dict[str, str]) -> None:
     for label, lower, upper in _regions(diagram.table.labels, x):
-        ax.axvspan(lower, upper, color=colours.get(label, _GREY), alpha=0.10, lw=0, zorder=-3)
-    for boundary in _brackets(diagram.boundaries):
-        ax.axvspan(boundary.lower, boundary.upper, color=_GREY, alpha=0.45, lw=0, zorder=-2)
-
-
-def _literature(ax: Axes, card: StudyCard, coupling: str) -> None:
-    for known in card.transitions:
-        if known.coupling == coupling:
-            ax.axvline(known.value, color="crimson", ls="--", lw=1.0, zorder=-1)
+        ax.axvspan(lower, upper, color=colours.get(label, GREY), alpha=0.10, lw=0, zorder=-3)
+    for boundary in brackets(diagram.boundaries):
+        ax.axvspan(boundary.lower, boundary.upper, color=GREY, alpha=0.45, lw=0, zorder=-2)
 
 
 def _regions(labels: Sequence[str], x: FloatArray) -> list[tuple[str, float, float]]:
@@ -229,10 +208,6 @@ def _regions(labels: Sequence[str], x: FloatArray) -> list[tuple[str, float, flo
     return [region for region in found if region[0]]
 
 
-def _brackets(boundaries: Sequence[Boundary1D]) -> list[Boundary1D]:
-    return [boundary for boundary in boundaries if boundary.method == LABEL_METHOD]
-
-
 def _name_phases(
     ax: Axes, diagram: PhaseDiagram, x: FloatArray, card: StudyCard, colours: dict[str, str]
 ) -> None:
@@ -242,7 +217,7 @@ def _name_phases(
             (lower + upper) / 2,
             1.02,
             titles.get(label, label),
-            color=colours.get(label, _GREY),
+            color=colours.get(label, GREY),
             transform=ax.get_xaxis_transform(),
             ha="center",
             va="bottom",
@@ -250,19 +225,9 @@ def _name_phases(
         )
 
 
-def _symbol(coupling: str) -> str:
-    greek = {"Delta", "delta", "theta", "alpha", "beta", "gamma", "lambda", "kappa"}
-    return rf"$\{coupling}$" if coupling in greek else f"${coupling}$"
-
-
-def _fixed(card: StudyCard, table: Table) -> str:
-    fixed = [(n, v) for n, v in table.points[0].couplings if n not in card.varied]
-    return "".join(f",   {_symbol(name)} = {value:g}" for name, value in fixed)
-
-
 def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
     lines = []
-    for boundary in _brackets(diagram.boundaries):
+    for boundary in brackets(diagram.boundaries):
         others = [
             f"{_METHOD_TITLES[b.method]} {b.value:.3f} ({b.lower:g} to {b.upper:g})"
             for b in diagram.boundaries
@@ -274,7 +239,6 @@ def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
         )
     lines += [
         f"Red dashes: {known.value:.5f}, {known.citation}."
-        for known in card.transitions
-        if known.coupling == coupling
+        for known in card.known_transitions(coupling, diagram.table.points[0].as_dict())
     ]
     return "\n".join(lines)
