@@ -2,45 +2,10 @@
 
 import numpy as np
 
-from phasenet.errors import ShapeError
+from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import Array, FloatArray, TensorTrain
+from phasenet.trains.train import FloatArray, TensorTrain
 from phasenet.trains.transfer import leading_eigenpairs
-
-# Rounding noise of a double-precision sweep; below it a Schmidt state is an arbitrary direction.
-_SCHMIDT_FLOOR = 1e-12
-
-
-def schmidt_form(state: TensorTrain) -> tuple[tuple[Array, ...], tuple[FloatArray, ...]]:
-    """Right-canonical cores of a finite state, with the Schmidt values on the bond left of each.
-
-    Parameters
-    ----------
-    state
-        Any state; its norm and phase are dropped.
-
-    Returns
-    -------
-    Cores with ``sum_{s,r} B[l,s,r] conj(B[k,s,r]) = delta_{lk}``, and Schmidt values whose squares
-    sum to 1, largest first.
-
-    >>> cores, values = schmidt_form(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3))
-    >>> print(len(values), f"{values[1][0]:.3f}")
-    3 1.000
-    """
-    if state.output_site is not None:
-        raise ShapeError(f"the state has an output leg at site {state.output_site}; wanted none")
-    cores = _left_orthogonal(state.cores)
-    values: list[FloatArray] = [np.ones(1)] * len(cores)
-    for site in range(len(cores) - 1, 0, -1):
-        left, sites, right = cores[site].shape
-        u, s, vh = np.linalg.svd(cores[site].reshape(left, sites * right), full_matrices=False)
-        kept = s > _SCHMIDT_FLOOR * s[0]
-        values[site] = s[kept] / np.linalg.norm(s[kept])
-        cores[site] = vh[kept].reshape(-1, sites, right)
-        cores[site - 1] = np.tensordot(cores[site - 1], u[:, kept] * values[site], axes=(2, 0))
-    cores[0] = cores[0] / np.linalg.norm(cores[0])
-    return tuple(cores), tuple(values)
 
 
 def schmidt_values(train: TensorTrain | InfiniteTrain) -> tuple[FloatArray, ...]:
@@ -116,19 +81,3 @@ def correlation_length(train: InfiniteTrain) -> float:
         return 0.0
     rate = float(np.log(moduli[0] / moduli[1]))
     return train.cell / rate if rate > 1e-12 else float("inf")
-
-
-def _left_orthogonal(cores: tuple[Array, ...]) -> list[Array]:
-    """Cores after a QR sweep to the right; the last one carries a norm of order one."""
-    result, carry = [], np.ones((1, 1))
-    for core in cores:
-        merged = np.tensordot(carry, core, axes=(1, 0))
-        left, sites, right = merged.shape
-        q, carry = np.linalg.qr(merged.reshape(left * sites, right))
-        size = np.abs(carry).max(initial=0.0)
-        if size == 0.0:
-            raise ShapeError("the state has norm zero; it has no Schmidt values")
-        carry = carry / size
-        result.append(q.reshape(left, sites, -1))
-    result[-1] = np.tensordot(result[-1], carry, axes=(2, 0))
-    return result

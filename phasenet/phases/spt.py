@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet.phases.entanglement import schmidt_form
 from phasenet.phases.spins import pi_rotation
 from phasenet.seeds import stream
+from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, TensorTrain
 from phasenet.trains.transfer import apply_operator, contract_site, leading_eigenpairs
@@ -288,7 +288,8 @@ def _window(train: TensorTrain | InfiniteTrain) -> _Window | None:
         return _infinite_window(train)
     if train.length < _SHORTEST:
         return None
-    cores, values = schmidt_form(train)
+    form, values = schmidt_form(train)
+    cores = form.cores
     roots = [np.sqrt(s) for s in (*values, np.ones(1))]
     sites, middle = _window_sites(train), train.length // 2
     window = tuple(roots[i][:, None, None] * cores[i] / roots[i + 1] for i in sites)

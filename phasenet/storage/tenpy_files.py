@@ -16,7 +16,7 @@ import numpy as np
 
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.storage import tenpy_layout as layout
-from phasenet.trains.canonical import left_canonical
+from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, IntArray, TensorTrain
 
@@ -193,7 +193,8 @@ def _finite_train(
     schmidt = _unit_vectors(values[:-1])
     log_scale = math.log(size)
     if any(form != _RIGHT_FORM for form in forms) or not _defect(cores, schmidt) < _FINITE_ATOL:
-        train, schmidt = _canonical(_product(cores, values, forms))
+        train, exact = schmidt_form(_product(cores, values, forms))
+        schmidt = list(exact)
         cores, log_scale = list(train.cores), log_scale + train.log_scale
     phase = norm / size
     first = cores[0] * (phase if phase.imag else phase.real)
@@ -223,23 +224,6 @@ def _power(values: Array | None, power: float, bond: int) -> Array:
     if power < 0.0 and np.any(values <= 0.0):
         raise ValueError(f"bond {bond} has a singular value 0 to divide by; {_MEND}")
     return np.asarray(np.diag(values**power))
-
-
-def _canonical(train: TensorTrain) -> tuple[TensorTrain, list[FloatArray]]:
-    """Right-canonical train of the same function, and its Schmidt values."""
-    start = left_canonical(train)
-    cores, schmidt = list(start.cores), [np.ones(1)]
-    if not np.any(cores[-1]):
-        raise ValueError("its tensors multiply to zero")
-    for site in range(train.length - 1, 0, -1):
-        shape = cores[site].shape
-        left, values, right = np.linalg.svd(cores[site].reshape(shape[0], -1), full_matrices=False)
-        rank = int(np.sum(values > values[0] * 1e-15))
-        rest = left[:, :rank] * values[:rank]
-        cores[site] = right[:rank].reshape(rank, *shape[1:])
-        cores[site - 1] = np.tensordot(cores[site - 1], rest, axes=(2, 0))
-        schmidt.insert(1, values[:rank] / np.linalg.norm(values[:rank]))
-    return TensorTrain(cores=tuple(cores), log_scale=start.log_scale), schmidt
 
 
 def _infinite_train(

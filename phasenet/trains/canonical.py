@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from phasenet.errors import SettingsError
+from phasenet.errors import SettingsError, ShapeError
 from phasenet.trains.train import Array, FloatArray, TensorTrain
+
+# Rounding noise of a double-precision sweep; below it a Schmidt state is an arbitrary direction.
+_SCHMIDT_FLOOR = 1e-12
 
 
 def canonical(train: TensorTrain, centre: int) -> TensorTrain:
@@ -60,6 +63,46 @@ def right_canonical(train: TensorTrain) -> TensorTrain:
     1.000000
     """
     return canonical(train, 0)
+
+
+def schmidt_form(train: TensorTrain) -> tuple[TensorTrain, tuple[FloatArray, ...]]:
+    """Right-canonical train of a state, with the Schmidt values on the bond left of each core.
+
+    Parameters
+    ----------
+    train
+        Scalar train, of any length and scale; its norm goes to ``log_scale``.
+
+    Returns
+    -------
+    Train with ``sum_{s,r} B[l,s,r] conj(B[k,s,r]) = delta_{lk}`` for each core, and Schmidt values
+    whose squares sum to 1, largest first. Bonds shrink to the values above rounding noise.
+
+    Raises
+    ------
+    ShapeError
+        The train has an output leg, or is zero.
+
+    >>> form, values = schmidt_form(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3))
+    >>> print(len(values), f"{values[1][0]:.3f} {form.log_scale:.6f}")
+    3 1.000 1.039721
+    """
+    if train.output_site is not None:
+        raise ShapeError(f"the state has an output leg at site {train.output_site}; wanted none")
+    start = left_canonical(train)
+    cores = list(start.cores)
+    if not np.any(cores[-1]):
+        raise ShapeError("the state has norm zero; it has no Schmidt values")
+    schmidt: list[FloatArray] = [np.ones(1)] * len(cores)
+    for site in range(len(cores) - 1, 0, -1):
+        left, dim, right = cores[site].shape
+        u, s, vh = np.linalg.svd(cores[site].reshape(left, dim * right), full_matrices=False)
+        kept = s > _SCHMIDT_FLOOR * s[0]
+        schmidt[site] = s[kept] / np.linalg.norm(s[kept])
+        cores[site] = vh[kept].reshape(-1, dim, right)
+        cores[site - 1] = _times_right(cores[site - 1], u[:, kept] * schmidt[site])
+    cores[0] = cores[0] / np.linalg.norm(cores[0])
+    return TensorTrain(cores=tuple(cores), log_scale=start.log_scale), tuple(schmidt)
 
 
 def round_train(

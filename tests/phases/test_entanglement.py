@@ -14,10 +14,10 @@ from phasenet.phases.entanglement import (
     entropies,
     is_even_degenerate,
     schmidt_entropy,
-    schmidt_form,
     schmidt_values,
 )
 from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell, product_cell
+from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
@@ -50,7 +50,8 @@ def test_schmidt_values_agree_with_dense_vectors(length, dim, seed):
 
 def test_schmidt_form_is_right_canonical_and_the_same_state():
     state = random_state(6, 3, 5, 1)
-    cores, values = schmidt_form(state)
+    form, values = schmidt_form(state)
+    cores = form.cores
     for core in cores:
         identity = np.einsum("lsr,ksr->lk", core, core.conj())
         np.testing.assert_allclose(identity, np.eye(len(core)), atol=1e-12)
