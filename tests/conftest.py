@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from phasenet.engines.threads import THREAD_VARIABLES
 from phasenet.points import Grid
@@ -15,6 +16,12 @@ from phasenet.study import Study, load_study
 
 # Before numpy is loaded, which none of the imports above does.
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+# The same examples each time, and no verdict on how fast a loaded machine draws them.
+settings.register_profile(
+    "phasenet", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("phasenet")
 
 ROOT = Path(__file__).resolve().parents[1]
 
