@@ -78,7 +78,7 @@ class InfiniteSettings(Settings):
     cutoff: Positive = 1e-10
     energy_atol: Positive = 1e-9
     entropy_atol: Positive = 1e-6
-    max_sweeps: Count = 300
+    max_sweeps: Count = 800
 
 
 class SampleSettings(Settings):

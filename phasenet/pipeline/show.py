@@ -58,11 +58,13 @@ def _content(path: Path, header: Header) -> list[str]:
 
 def _state_lines(state: GroundState) -> list[str]:
     bonds = max(core.shape[0] for core in state.train.cores)
-    variance = "" if state.variance != state.variance else f", variance {state.variance:.1e} J^2"
+    variance = (
+        "" if state.variance != state.variance else f", variance {state.variance:.1e} J^2 per site"
+    )
     return [
         f"{state.boundary} ground state at {state.point}: {len(state.train.cores)} sites of spin "
         f"{state.spin:g}, bond dimension {bonds}",
-        f"energy {state.energy:.10f} J per site{variance} per site, truncation "
+        f"energy {state.energy:.10f} J per site{variance}, truncation "
         f"{state.truncation:.1e}, {state.sweeps} sweeps: {state.outcome.value}",
     ]
 
