@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from phasenet.errors import SettingsError
 from phasenet.identity import canonical_number, digest
@@ -99,10 +100,7 @@ class Grid:
         return math.prod(len(values) for _, values in self.axes)
 
 
-def _check_number(name: str, value: object) -> None:
-    try:
-        known = not isinstance(value, bool) and math.isfinite(value)  # type: ignore[arg-type]
-    except TypeError:
-        known = False
-    if not known:
+def _check_number(name: str, value: float) -> None:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
         raise SettingsError(f"coupling {name} is {value!r}; it must be a finite real number")

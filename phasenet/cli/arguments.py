@@ -58,6 +58,16 @@ def positive_integer(text: str) -> int:
     return value
 
 
+def beside_states(state: Path, name: str, kind: str) -> Path:
+    """Default place of a file made from states: above their folder ``states``, or beside them.
+
+    >>> beside_states(Path("runs/a/states/x.state.h5"), "a", "table").as_posix()
+    'runs/a/a.table.h5'
+    """
+    folder = state.parent.parent if state.parent.name == "states" else state.parent
+    return folder / f"{name}.{kind}.h5"
+
+
 def sibling(path: Path, kind: str) -> Path:
     """File of another kind beside a file of ours, with the same stem.
 

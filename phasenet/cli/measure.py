@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from phasenet.cli.arguments import add_out, add_study, add_verb, output
+from phasenet.cli.arguments import add_out, add_study, add_verb, beside_states, output
 from phasenet.cli.reporter import TerminalReporter
 
 _DESCRIPTION = """\
@@ -60,8 +60,7 @@ def _measure_run(options: argparse.Namespace, files: list[Path]) -> None:
     from phasenet.pipeline.summary import table_lines
 
     card = card_for(options.study, files[0])
-    home = files[0].parent.parent if files[0].parent.name == "states" else files[0].parent
-    out = output(options.out, home / f"{card.name}.table.h5", "table")
+    out = output(options.out, beside_states(files[0], card.name, "table"), "table")
     product = table_product(files, options.train, out, card)
     if finish(product, options.dry_run):
         return

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from phasenet.cli.arguments import add_out, add_study, add_verb, output
+from phasenet.cli.arguments import add_out, add_study, add_verb, beside_states, output
 from phasenet.cli.reporter import TerminalReporter
 
 _DESCRIPTION = """\
@@ -36,8 +36,7 @@ def execute(options: argparse.Namespace) -> None:
 
     files = state_files(options.states)
     card = card_for(options.study, files[0])
-    home = files[0].parent.parent if files[0].parent.name == "states" else files[0].parent
-    out = output(options.out, home / f"{card.name}.snapshots.h5", "snapshots")
+    out = output(options.out, beside_states(files[0], card.name, "snapshots"), "snapshots")
     product = snapshots_product(files, out, card)
     if finish(product, options.dry_run):
         return

@@ -100,7 +100,8 @@ def _run_pool(
         pending: set[Future[str]] = set(futures)
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
+            # Results come before the news of a dead worker, which ends this pool.
+            for future in sorted(done, key=lambda f: isinstance(f.exception(), BrokenProcessPool)):
                 try:
                     on_done(future.result())
                 except PhasenetError as error:

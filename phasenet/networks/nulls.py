@@ -49,8 +49,7 @@ def fit_local_classifier(snapshots: Snapshots) -> Callable[[Array], FloatArray]:
     x = torch.from_numpy((features - centre) / width)
     y = torch.from_numpy(snapshots.label_index[chosen])
     classes = len(snapshots.classes)
-    counts = torch.bincount(y, minlength=classes).double()
-    loss = torch.nn.CrossEntropyLoss(weight=counts.sum() / (classes * counts))
+    loss = torch.nn.CrossEntropyLoss(weight=class_balance(y, classes).double())
     weights = torch.zeros(x.shape[1] + 1, classes, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
         [weights], max_iter=_MAX_STEPS, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
@@ -71,6 +70,12 @@ def fit_local_classifier(snapshots: Snapshots) -> Callable[[Array], FloatArray]:
         return np.asarray(scaled @ fitted[1:] + fitted[0])
 
     return logits
+
+
+def class_balance(labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Weight of each class that makes all classes count the same, shape (classes,)."""
+    counts = torch.bincount(labels, minlength=classes).float()
+    return counts.sum() / (classes * counts)
 
 
 def bayes_decisions(class_log_likelihood: FloatArray, truth: IntArray) -> IntArray:

@@ -16,7 +16,7 @@ from phasenet.networks.convolutional import (
     load_weights,
     weights_of,
 )
-from phasenet.networks.nulls import bayes_decisions, fit_local_classifier
+from phasenet.networks.nulls import bayes_decisions, class_balance, fit_local_classifier
 from phasenet.records import Score, Snapshots, TrainedNetwork
 from phasenet.seeds import derived_seed
 from phasenet.settings import TrainSettings
@@ -144,7 +144,7 @@ def _fit(
 ) -> tuple[dict[str, FloatArray], str]:
     x, y = _tensors(snapshots, "train")
     x_valid, y_valid = _tensors(snapshots, "validation")
-    loss = torch.nn.CrossEntropyLoss(weight=_balance(y, len(snapshots.classes)))
+    loss = torch.nn.CrossEntropyLoss(weight=class_balance(y, len(snapshots.classes)))
     optimiser = torch.optim.Adam(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -200,11 +200,6 @@ def _tensors(snapshots: Snapshots, split: str) -> tuple[torch.Tensor, torch.Tens
             f"{', '.join(snapshots.classes) or 'at least two'}"
         )
     return torch.from_numpy(snapshots.spins[chosen]), torch.from_numpy(labels)
-
-
-def _balance(labels: torch.Tensor, classes: int) -> torch.Tensor:
-    counts = torch.bincount(labels, minlength=classes).float()
-    return counts.sum() / (classes * counts)
 
 
 def _scores(

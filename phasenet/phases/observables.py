@@ -176,12 +176,7 @@ def classifier_quantities(
         The chain has another length or other local states than the classifier.
     """
     logits, probabilities = classifier.logits.train, classifier.probabilities.train
-    if state.site_dims != logits.site_dims:
-        raise ShapeError(
-            f"the state has {state.length} sites of dimension {max(state.site_dims)}, the "
-            f"classifier {logits.length} of {max(logits.site_dims)}; measure it without --train, "
-            "or with a classifier of its length"
-        )
+    _check_same_sites(state, logits)
     score = np.asarray(diagonal_expectation(state, logits))
     weight = np.asarray(diagonal_expectation(state, probabilities))
     weight_error, string_error = classifier.errors_at(point)
@@ -219,6 +214,15 @@ def classifier_quantities(
             )
         )
     return result
+
+
+def _check_same_sites(state: TensorTrain, logits: TensorTrain) -> None:
+    if state.site_dims != logits.site_dims:
+        raise ShapeError(
+            f"the state has {state.length} sites of dimension {max(state.site_dims)}, the "
+            f"classifier {logits.length} of {max(logits.site_dims)}; measure it without --train, "
+            "or with a classifier of its length"
+        )
 
 
 def _invariant_quantities(found: Sequence[Invariant], where: str) -> list[Quantity]:

@@ -15,7 +15,7 @@ from phasenet.phases.observables import (
 )
 from phasenet.phases.spt import invariants
 from phasenet.pipeline.product import Product, ordered_states, parents_of
-from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.pipeline.sources import LabelledState, labelled, states_by_point
 from phasenet.points import ParameterPoint
 from phasenet.records import DmrgOutcome, GroundState, Table, TensorizedClassifier
@@ -74,16 +74,13 @@ def measure(
         found = states_by_point(ordered_states(states))
         xi_per_length = card.run_settings().sample.xi_per_length
         labels, reasons, rows = [], [], []
-        reporter.begin("measuring", len(found))
-        try:
+        with stage(reporter, "measuring", len(found)):
             for point, slot in found.items():
                 row, infinite = _row(slot, card.phases, classifier, xi_per_length)
                 rows.append({quantity.name: quantity for quantity in row})
                 labels.append((infinite.label.label if infinite else None) or "")
                 reasons.append(infinite.label.reason if infinite else "no infinite state")
                 reporter.advance(len(rows), str(point))
-        finally:
-            reporter.end()
         return Table(
             rows=tuple(str(point) for point in found),
             points=tuple(found),
@@ -109,16 +106,13 @@ def foreign_product(paths: Sequence[Path], out: Path) -> Product:
 
 def foreign_table(paths: Sequence[Path], *, reporter: Reporter) -> Table:
     """Observables of MPS that were saved by plain TeNPy: one row a file."""
-    reporter.begin("measuring", len(paths))
     rows, reasons = [], []
-    try:
+    with stage(reporter, "measuring", len(paths)):
         for path in paths:
             row, reason = _foreign_row(read_tenpy_state(path))
             reasons.append(reason)
             rows.append({quantity.name: quantity for quantity in row})
             reporter.advance(len(rows), path.name)
-    finally:
-        reporter.end()
     return Table(
         rows=tuple(path.name for path in paths),
         points=(ParameterPoint.of(),) * len(paths),

@@ -1,5 +1,7 @@
 """How a step tells what it is doing; the command line decides how it looks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -33,3 +35,13 @@ class SilentReporter:
 
     def say(self, line: str) -> None:
         """Do nothing."""
+
+
+@contextmanager
+def stage(reporter: Reporter, title: str, total: int) -> Iterator[None]:
+    """One stage of a step, closed however it ends."""
+    reporter.begin(title, total)
+    try:
+        yield
+    finally:
+        reporter.end()

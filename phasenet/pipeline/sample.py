@@ -5,7 +5,7 @@ from pathlib import Path
 
 from phasenet.errors import PhasenetError
 from phasenet.pipeline.product import Product, ordered_states, parents_of
-from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.pipeline.sources import labelled, states_by_point
 from phasenet.records import PointLabel, Snapshots
 from phasenet.snapshots.dataset import assign_splits, draw_snapshots
@@ -60,16 +60,15 @@ def sample(
                     f"point {point} has no {missing[0]} state; labels need the infinite one, "
                     "snapshots the finite one: run phasenet simulate"
                 )
-        reporter.begin("labels", len(found))
         labels: list[PointLabel] = []
-        for slot in found.values():
-            length = len(slot[Boundary.FINITE].train.cores)
-            longest = length / settings.sample.xi_per_length
-            labels.append(labelled(slot[Boundary.INFINITE], card.phases, longest=longest).label)
-            reporter.advance(len(labels), f"{labels[-1].point}: {labels[-1].label}")
-        reporter.end()
-        reporter.begin("snapshots", 1)
-        try:
+        with stage(reporter, "labels", len(found)):
+            for slot in found.values():
+                length = len(slot[Boundary.FINITE].train.cores)
+                longest = length / settings.sample.xi_per_length
+                infinite = slot[Boundary.INFINITE]
+                labels.append(labelled(infinite, card.phases, longest=longest).label)
+                reporter.advance(len(labels), f"{labels[-1].point}: {labels[-1].label}")
+        with stage(reporter, "snapshots", 1):
             return draw_snapshots(
                 {point: slot[Boundary.FINITE] for point, slot in found.items()},
                 assign_splits(labels, settings.sample, settings.seed),
@@ -77,7 +76,5 @@ def sample(
                 settings.sample,
                 settings.seed,
             )
-        finally:
-            reporter.end()
 
     return product.make(compute, write_snapshots)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from phasenet.errors import PhasenetError
 from phasenet.groundstates.sweep import solve_all, state_tasks, unfinished
-from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.study import Study
 
 
@@ -36,19 +36,16 @@ def simulate(
     tasks = state_tasks(study, study_path, folder)
     todo = unfinished(study, tasks)
     if todo:
-        reporter.begin("ground states", len(tasks))
         done = len(tasks) - len(todo)
-        reporter.advance(done, "already there")
 
         def on_done(line: str) -> None:
             nonlocal done
             done += 1
             reporter.advance(done, line)
 
-        try:
+        with stage(reporter, "ground states", len(tasks)):
+            reporter.advance(done, "already there")
             failures = solve_all(todo, workers=workers, on_done=on_done)
-        finally:
-            reporter.end()
         if failures:
             raise PhasenetError(
                 f"{len(failures)} of {len(tasks)} ground states failed, the others are in "

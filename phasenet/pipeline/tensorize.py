@@ -8,7 +8,7 @@ import numpy as np
 from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.phases.spins import is_integer_spin
 from phasenet.pipeline.product import Product, parents_of
-from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.records import Snapshots, TensorizedClassifier, TensorizedFunction
 from phasenet.seeds import derived_seed, stream
 from phasenet.settings import TensorizeSettings
@@ -126,8 +126,7 @@ def _tensorized(
     seed: int,
     reporter: Reporter,
 ) -> TensorizedFunction:
-    reporter.begin(f"tensorizing {name}", 1)
-    try:
+    with stage(reporter, f"tensorizing {name}", 1):
         found = tensorize_function(
             function,
             samples=samples,
@@ -138,8 +137,6 @@ def _tensorized(
             seed=derived_seed(seed, "tensorize", name),
             progress=lambda sweep: reporter.advance(0, str(sweep)),
         )
-    finally:
-        reporter.end()
     wanted, got = function(fresh), found.train(fresh)
     agreement = float((wanted.argmax(axis=1) == got.argmax(axis=1)).mean())
     return TensorizedFunction(

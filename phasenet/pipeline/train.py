@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from phasenet.pipeline.product import Product, parents_of
-from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.records import TrainedNetwork
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import write_network
@@ -46,12 +46,9 @@ def train(
 
     def compute() -> TrainedNetwork:
         _, data = read_snapshots(snapshots)
-        reporter.begin("training", settings.train.max_epochs)
-        try:
+        with stage(reporter, "training", settings.train.max_epochs):
             return train_classifier(
                 data, settings.train, seed=settings.seed, progress=reporter.advance
             )
-        finally:
-            reporter.end()
 
     return product.make(compute, write_network)

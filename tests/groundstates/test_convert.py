@@ -34,6 +34,7 @@ every_site = pytest.mark.parametrize(("kind", "options"), SITES, ids=IDS)
 @pytest.fixture(autouse=True)
 def _global_stream():
     """TeNPy draws from numpy's global stream."""
+    # TeNPy draws from the global stream.
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(3)  # noqa: NPY002
     yield

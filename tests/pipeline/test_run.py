@@ -6,8 +6,11 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import phasenet
+from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.storage.container import read_header
 
 
@@ -60,6 +63,29 @@ def test_bracket_encloses_the_literature_value_and_is_no_copy_of_it(finished):
     bracket = diagram.boundaries[0]
     assert (bracket.lower, bracket.upper) == (0.4, 1.6)
     assert bracket.lower < 0.9684713 < bracket.upper
+
+
+def test_exact_contractions_agree_with_the_snapshots(finished):
+    """The whole chain at once: states, sampling, trains, strings; 5 sigma at every point."""
+    _, table = phasenet.read_table(finished.run_folder / "haldane.table.h5")
+    _, data = phasenet.read_snapshots(finished.run_folder / "haldane.snapshots.h5")
+    _, classifier = phasenet.read_train(finished.run_folder / "haldane.train.h5")
+    spins = data.spins.astype(np.int64)
+    probability = classifier.probabilities.train(spins)[:, 0]
+    string = bulk_string_of_snapshots(spins, data.site_dim)
+    quadrupole = (spins[:, 2:6] != 1).mean(axis=1)
+    sampled = {
+        f"probability_{classifier.classes[0]}": probability,
+        "string_z_finite": string,
+        "quadrupole_finite": quadrupole,
+    }
+    for name, values in sampled.items():
+        for row, label in enumerate(data.points):
+            assert table.points[row] == label.point
+            here = values[data.point_index == row]
+            error = here.std() / np.sqrt(len(here))
+            assert error < 0.1
+            assert abs(here.mean() - table.column(name).values[row]) < 5 * error, name
 
 
 def test_kill_and_resume_give_bit_identical_results(finished, fresh):
