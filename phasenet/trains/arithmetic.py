@@ -1,4 +1,4 @@
-"""Sums and multiples of trains."""
+"""Sums, multiples and elementwise products of trains."""
 
 import math
 
@@ -51,11 +51,13 @@ def multiple(train: TensorTrain, factor: complex) -> TensorTrain:
     >>> print(f"{multiple(one, 2.0).log_scale:.6f}")
     0.693147
     """
+    # A number of numpy's own types would turn single precision into double.
+    factor = complex(factor)
     size = abs(factor)
     if not math.isfinite(size):
         raise SettingsError(f"factor is {factor}; it must be finite")
-    phase = factor / size if size > 0.0 else 0.0
-    first = train.cores[0] * (phase.real if np.imag(phase) == 0.0 else phase)
+    phase = factor / size if size > 0.0 else 0j
+    first = train.cores[0] * (phase.real if phase.imag == 0.0 else phase)
     return TensorTrain(
         cores=(first, *train.cores[1:]),
         output_site=train.output_site,
@@ -63,16 +65,54 @@ def multiple(train: TensorTrain, factor: complex) -> TensorTrain:
     )
 
 
+def product(left: TensorTrain, right: TensorTrain) -> TensorTrain:
+    r"""Elementwise (Hadamard) product :math:`f(\sigma)\,g(\sigma)`; the bond dimensions multiply.
+
+    A scalar function multiplies every output of the other one; two vector-valued functions need
+    the same number of outputs and are multiplied output by output. Round the product afterwards.
+
+    >>> parity = TensorTrain(cores=(np.array([[[1.0], [-1.0]]]),) * 3)
+    >>> product(parity, parity)(np.array([[0, 1, 1], [0, 0, 1]])).tolist()
+    [1.0, 1.0]
+    """
+    _check_same_sites(left, right)
+    if left.output_site is not None and right.output_site is not None:
+        right = _aligned(left, right)
+    cores = tuple(_kron(a, b) for a, b in zip(left.cores, right.cores, strict=True))
+    return TensorTrain(
+        cores=cores,
+        output_site=right.output_site if left.output_site is None else left.output_site,
+        log_scale=left.log_scale + right.log_scale,
+    )
+
+
+def conjugate(train: TensorTrain) -> TensorTrain:
+    """Complex conjugate of a function.
+
+    >>> conjugate(TensorTrain(cores=(np.full((1, 2, 1), 1j),)))(np.array([[0]])).tolist()
+    [-1j]
+    """
+    return TensorTrain(
+        cores=tuple(core.conj() for core in train.cores),
+        output_site=train.output_site,
+        log_scale=train.log_scale,
+    )
+
+
 def check_same_space(left: TensorTrain, right: TensorTrain) -> None:
     """Raise ShapeError unless two trains have the same sites and the same outputs."""
+    _check_same_sites(left, right)
+    if left.outputs != right.outputs:
+        raise ShapeError(
+            f"the trains have {left.outputs} and {right.outputs} outputs; both must be the same"
+        )
+
+
+def _check_same_sites(left: TensorTrain, right: TensorTrain) -> None:
     if left.site_dims != right.site_dims:
         raise ShapeError(
             f"the trains have {left.length} and {right.length} sites of dimensions "
             f"{left.site_dims} and {right.site_dims}; both must be the same"
-        )
-    if left.outputs != right.outputs:
-        raise ShapeError(
-            f"the trains have {left.outputs} and {right.outputs} outputs; both must be the same"
         )
 
 
@@ -110,3 +150,11 @@ def _direct_sum(a: Array, b: Array, *, site: int, length: int) -> Array:
     core[: a.shape[0], :, : a.shape[2]] = a
     core[a.shape[0] :, :, a.shape[2] :] = b
     return core
+
+
+def _kron(a: Array, b: Array) -> Array:
+    """Core of a product: bonds multiply, the output leg of either or of both stays."""
+    legs = {(3, 3): "asb,csd->acsbd", (4, 3): "asbo,csd->acsbdo", (3, 4): "asb,csdo->acsbdo"}
+    joined: Array = np.einsum(legs.get((a.ndim, b.ndim), "asbo,csdo->acsbdo"), a, b)
+    shape = (a.shape[0] * b.shape[0], a.shape[1], a.shape[2] * b.shape[2])
+    return joined.reshape(*shape, *joined.shape[5:])

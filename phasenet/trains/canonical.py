@@ -8,8 +8,9 @@ import numpy as np
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.trains.train import Array, FloatArray, TensorTrain
 
-# Rounding noise of a double-precision sweep; below it a Schmidt state is an arbitrary direction.
-_SCHMIDT_FLOOR = 1e-12
+# Rounding noise of a sweep in units of the precision (1e-12 for doubles); below it a Schmidt state
+# is an arbitrary direction.
+_SCHMIDT_FLOOR = 4500.0
 
 
 def canonical(train: TensorTrain, centre: int) -> TensorTrain:
@@ -89,20 +90,48 @@ def schmidt_form(train: TensorTrain) -> tuple[TensorTrain, tuple[FloatArray, ...
     """
     if train.output_site is not None:
         raise ShapeError(f"the state has an output leg at site {train.output_site}; wanted none")
+    return diagonal_form(train)
+
+
+def diagonal_form(train: TensorTrain) -> tuple[TensorTrain, tuple[FloatArray, ...]]:
+    """Right-canonical train whose bond states are Schmidt states; outputs count as part of a site.
+
+    As :func:`schmidt_form`, for scalar and vector-valued trains.
+
+    >>> vector = TensorTrain(cores=(np.ones((1, 2, 1)), np.ones((1, 2, 1, 3))), output_site=1)
+    >>> form, values = diagonal_form(vector)
+    >>> print(values[1].tolist(), form.output_site)
+    [1.0] 1
+    """
     start = left_canonical(train)
     cores = list(start.cores)
     if not np.any(cores[-1]):
         raise ShapeError("the state has norm zero; it has no Schmidt values")
+    floor = _SCHMIDT_FLOOR * float(np.finfo(cores[-1].dtype).eps)
     schmidt: list[FloatArray] = [np.ones(1)] * len(cores)
     for site in range(len(cores) - 1, 0, -1):
-        left, dim, right = cores[site].shape
-        u, s, vh = np.linalg.svd(cores[site].reshape(left, dim * right), full_matrices=False)
-        kept = s > _SCHMIDT_FLOOR * s[0]
-        schmidt[site] = s[kept] / np.linalg.norm(s[kept])
-        cores[site] = vh[kept].reshape(-1, dim, right)
-        cores[site - 1] = _times_right(cores[site - 1], u[:, kept] * schmidt[site])
+        shape = cores[site].shape
+        u, s, vh = np.linalg.svd(cores[site].reshape(shape[0], -1), full_matrices=False)
+        kept = s > floor * s[0]
+        s = s[kept] / np.linalg.norm(s[kept])
+        schmidt[site] = s.astype(np.float64)
+        cores[site] = vh[kept].reshape(-1, *shape[1:])
+        cores[site - 1] = _times_right(cores[site - 1], u[:, kept] * s)
     cores[0] = cores[0] / np.linalg.norm(cores[0])
-    return TensorTrain(cores=tuple(cores), log_scale=start.log_scale), tuple(schmidt)
+    form = TensorTrain(cores=tuple(cores), output_site=train.output_site, log_scale=start.log_scale)
+    return form, tuple(schmidt)
+
+
+def schmidt_values(train: TensorTrain) -> tuple[FloatArray, ...]:
+    """Schmidt values of each inner bond, largest first, with squares that sum to 1.
+
+    The outputs of a vector-valued train belong to the side of the cut where their leg is.
+
+    >>> bell = TensorTrain(cores=(np.eye(2)[None], np.eye(2)[:, :, None]))
+    >>> schmidt_values(bell)[0].round(4).tolist()
+    [0.7071, 0.7071]
+    """
+    return diagonal_form(train)[1][1:]
 
 
 def round_train(

@@ -10,6 +10,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasenet.errors import ShapeError
+from phasenet.trains.evaluation import (
+    carried,
+    extended,
+    features,
+    log_ranges,
+    output_features,
+    rescale,
+    through_output,
+)
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float64]
@@ -84,8 +94,7 @@ class TensorTrain:
         Array of shape (shots,), or (shots, outputs) for a vector-valued train.
         """
         values, log_magnitude = self.log_values(configurations)
-        scale = np.exp(log_magnitude)
-        return values * (scale if self.output_site is None else scale[:, None])
+        return self._valued(values, log_magnitude if values.ndim == 1 else log_magnitude[:, None])
 
     def log_values(self, configurations: Array) -> tuple[Array, FloatArray]:
         """Values as ``(v, l)`` with ``f = v * exp(l)``, safe for chains of any length.
@@ -93,35 +102,134 @@ class TensorTrain:
         ``v`` has shape (shots,) or (shots, outputs) and magnitude of order one (or zero);
         ``l`` has shape (shots,).
         """
-        configurations = check_configurations(configurations, self.site_dims)
-        shots = len(configurations)
-        rows = np.ones((shots, 1, 1), dtype=self.cores[0].dtype)
-        logs = np.full(shots, self.log_scale)
-        for site, core in enumerate(self.cores):
-            rows = _step(rows, core, configurations[:, site])
-            size = np.abs(rows).max(axis=(1, 2), initial=0.0)
-            size[size == 0.0] = 1.0
-            rows /= size[:, None, None]
-            logs += np.log(size)
-        values = rows[:, :, 0]
-        return (values[:, 0] if self.output_site is None else values), logs
+        states = check_configurations(configurations, self.site_dims)
+        left, logs = self._carried_right(states, stop=self.output_site)
+        if self.output_site is None:
+            return left[:, 0], logs + self.log_scale
+        site = self.output_site
+        right, more = self._carried_left(states[:, site + 1 :])
+        middle = through_output(left, self.cores[site], states[:, site])
+        middle, logs = rescale(middle.reshape(len(left), -1), logs + more + self.log_scale)
+        middle = middle.reshape(len(left), right.shape[1], -1)
+        return rescale(np.matmul(right[:, None], middle)[:, 0], logs)
+
+    def prefixes(self, states: Array) -> Array:
+        """Features of the first sites, for :meth:`pairs`.
+
+        Parameters
+        ----------
+        states
+            Integers of shape (rows, sites) for the first sites, none to all of them.
+
+        Returns
+        -------
+        Array of shape (rows, bond + 1), or (rows, outputs, bond + 1) where the output leg is among
+        the sites; the last column is a log magnitude. At least double precision.
+        """
+        count = _site_count(states, self.length)
+        states = check_configurations(states, self.site_dims[:count])
+        site = self.output_site
+        if site is None or site >= count:
+            return features(*self._carried_right(states, stop=count))
+        left, logs = self._carried_right(states, stop=site)
+        wide = through_output(left, self.cores[site], states[:, site])
+        return output_features(wide, logs, self.cores[site + 1 : count], states[:, site + 1 :])
+
+    def suffixes(self, states: Array) -> Array:
+        """Features of the last sites; as :meth:`prefixes`, from the other end."""
+        count = _site_count(states, self.length)
+        first = self.length - count
+        states = check_configurations(states, self.site_dims[first:])
+        site = self.output_site
+        if site is None or site < first:
+            return features(*self._carried_left(states))
+        right, logs = self._carried_left(states[:, site - first + 1 :])
+        core = self.cores[site].swapaxes(0, 2)
+        wide = through_output(right, core, states[:, site - first])
+        cores = [core.swapaxes(0, 2) for core in reversed(self.cores[first:site])]
+        return output_features(wide, logs, cores, states[:, : site - first][:, ::-1])
+
+    def extend_prefixes(self, features: Array, site: int, states: Array) -> Array:
+        """Features of prefixes after one more site, whose states are given row by row.
+
+        Parameters
+        ----------
+        features
+            From :meth:`prefixes` of all sites before ``site``.
+        site
+            Site to go through.
+        states
+            Integers of shape (rows,).
+        """
+        return extended(features, self.cores[site], states)
+
+    def extend_suffixes(self, features: Array, site: int, states: Array) -> Array:
+        """Features of suffixes after one more site on their left; as :meth:`extend_prefixes`."""
+        return extended(features, self.cores[site].swapaxes(0, 2), states)
+
+    def pairs(self, left: Array, right: Array) -> Array:
+        """Values at configurations joined from prefixes and suffixes, row by row.
+
+        Parameters
+        ----------
+        left, right
+            Rows of :meth:`prefixes` of the first k sites and of :meth:`suffixes` of the others.
+
+        Returns
+        -------
+        Array of shape (rows,), or (rows, outputs), as calling the train gives.
+
+        >>> parity = TensorTrain(cores=(np.array([[[1.0], [-1.0]]]),) * 3)
+        >>> left = parity.prefixes(np.array([[0, 1], [1, 1]]))
+        >>> parity.pairs(left, parity.suffixes(np.array([[1], [1]]))).tolist()
+        [1.0, -1.0]
+        """
+        outputs = sum(side.ndim == 3 for side in (left, right))
+        if (
+            len(left) != len(right)
+            or left.shape[-1] != right.shape[-1]
+            or outputs != (self.output_site is not None)
+        ):
+            raise ShapeError(
+                f"features have shapes {left.shape} and {right.shape}; wanted equal rows of one "
+                "bond, the output leg in one of them if the train has one"
+            )
+        if outputs:
+            left, right = (side if side.ndim == 3 else side[:, None] for side in (left, right))
+        values = (left[..., :-1] * right[..., :-1]).sum(axis=-1)
+        logs = (left[..., -1] + right[..., -1]).real + self.log_scale
+        return self._valued(values, logs)
+
+    @cached_property
+    def _log_ranges(self) -> FloatArray:
+        return log_ranges(self.cores)
+
+    def _valued(self, values: Array, logs: FloatArray) -> Array:
+        """Values times exp(logs) in the precision of the cores."""
+        dtype = np.result_type(np.float32, *self.cores)
+        # A zero has no magnitude, and the one left over from its other factors may overflow.
+        return (values * np.exp(np.where(values == 0.0, 0.0, logs))).astype(dtype, copy=False)
+
+    def _carried_right(self, states: Array, *, stop: int | None) -> tuple[Array, FloatArray]:
+        """Product of the first cores, up to ``stop``, for the states of each row."""
+        return carried(self.cores[:stop], states[:, :stop], self._log_ranges[:stop])
+
+    def _carried_left(self, states: Array) -> tuple[Array, FloatArray]:
+        """Product of the last cores, as many as there are states in a row, from the last one on."""
+        first = self.length - states.shape[1]
+        cores = [core.swapaxes(0, 2) for core in reversed(self.cores[first:])]
+        return carried(cores, states[:, ::-1], self._log_ranges[first:][::-1])
 
 
-def _step(rows: Array, core: Array, states: IntArray) -> Array:
-    """Multiply (shots, output, left) by the slice of the core that belongs to each shot's state."""
-    shots, outputs, _ = rows.shape
-    if core.ndim == 4:
-        outputs = core.shape[3]
-    result = np.empty((shots, outputs, core.shape[2]), dtype=np.result_type(rows, core))
-    for state in range(core.shape[1]):
-        chosen = np.flatnonzero(states == state)
-        matrix = core[:, state]
-        if core.ndim == 4:
-            product = np.tensordot(rows[chosen, 0], matrix, axes=(1, 0)).transpose(0, 2, 1)
-        else:
-            product = rows[chosen] @ matrix
-        result[chosen] = product
-    return result
+def _site_count(states: Array, length: int) -> int:
+    """Number of sites that partial configurations speak of."""
+    states = np.asarray(states)
+    if states.ndim != 2 or states.shape[1] > length:
+        raise ShapeError(
+            f"partial configurations have shape {states.shape}; "
+            f"wanted (rows, sites) with at most {length} sites"
+        )
+    return int(states.shape[1])
 
 
 def check_cores(cores: Sequence[Array], output_site: int | None = None) -> None:
@@ -156,4 +264,4 @@ def check_configurations(configurations: Array, site_dims: Sequence[int]) -> Arr
         configurations.min() < 0 or np.any(configurations.max(axis=0) >= np.asarray(site_dims))
     ):
         raise ShapeError(f"configurations name local states outside 0 .. {max(site_dims) - 1}")
-    return configurations
+    return configurations.astype(np.int64, copy=False)

@@ -5,48 +5,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasenet.errors import SettingsError
+from phasenet.errors import SettingsError, ShapeError
 from phasenet.trains.canonical import (
     canonical,
+    diagonal_form,
     left_canonical,
     move_output,
     right_canonical,
     round_train,
+    schmidt_form,
+    schmidt_values,
 )
 from phasenet.trains.inner import relative_distance
 from phasenet.trains.train import TensorTrain
+from tests.trains.strategies import DTYPES, dense, random_train, small_trains, tolerance
 
 
-def random_train(seed, length, *, outputs=None, complex_=False, rank=3):
-    rng = np.random.default_rng(seed)
-    dims = rng.integers(1, 4, size=length)
-    bonds = [1, *rng.integers(1, rank + 1, size=length - 1), 1]
-    output_site = None if outputs is None else int(rng.integers(length))
-    cores = []
-    for site in range(length):
-        shape = (bonds[site], dims[site], bonds[site + 1])
-        shape += (outputs,) if site == output_site else ()
-        core = rng.normal(size=shape)
-        cores.append(core + 1j * rng.normal(size=shape) if complex_ else core)
-    return TensorTrain(cores=tuple(cores), output_site=output_site, log_scale=float(rng.normal()))
-
-
-def dense(train):
-    grids = np.meshgrid(*(np.arange(dim) for dim in train.site_dims), indexing="ij")
-    return train(np.stack([grid.ravel() for grid in grids], axis=1))
-
-
-trains = st.builds(
-    random_train,
-    st.integers(0, 10**6),
-    st.integers(1, 6),
-    outputs=st.sampled_from([None, 1, 2, 3]),
-    complex_=st.booleans(),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(trains, st.data())
+@settings(max_examples=50)
+@given(small_trains(), st.data())
 def test_canonical_keeps_the_function_and_states_its_norm(train, data):
     centre = data.draw(st.integers(0, train.length - 1))
     turned = canonical(train, centre)
@@ -60,8 +36,8 @@ def test_canonical_keeps_the_function_and_states_its_norm(train, data):
             np.testing.assert_allclose(gram, wanted, atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
-@given(trains, st.integers(1, 3), st.floats(0.0, 0.5))
+@settings(max_examples=50)
+@given(small_trains(), st.integers(1, 3), st.floats(0.0, 0.5))
 def test_rounding_commits_exactly_the_error_it_states(train, max_rank, tol):
     rounded, error = round_train(train, tol=tol, max_rank=max_rank)
     full = dense(train)
@@ -72,8 +48,8 @@ def test_rounding_commits_exactly_the_error_it_states(train, max_rank, tol):
     assert rounded.output_site == train.output_site
 
 
-@settings(max_examples=60, deadline=None)
-@given(trains, st.data())
+@settings(max_examples=50)
+@given(small_trains(), st.data())
 def test_moving_the_output_leg_keeps_the_function(train, data):
     site = data.draw(st.integers(0, train.length - 1))
     if train.output_site is None:
@@ -83,6 +59,43 @@ def test_moving_the_output_leg_keeps_the_function(train, data):
     moved = move_output(train, site)
     assert moved.output_site == site
     np.testing.assert_allclose(dense(moved), dense(train), atol=1e-11 * np.abs(dense(train)).max())
+
+
+@settings(max_examples=50)
+@given(small_trains(dtypes=DTYPES, min_dim=2))
+def test_schmidt_values_of_every_bond_are_those_of_the_dense_matrix(train):
+    full = dense(train)
+    values = schmidt_values(train)
+    assert len(values) == train.length - 1
+    for bond, found in enumerate(values):
+        rows = int(np.prod(train.site_dims[: bond + 1]))
+        cut = full.reshape(rows, -1)
+        if train.output_site is not None and train.output_site <= bond:
+            cut = np.moveaxis(full.reshape(rows, -1, train.outputs), 1, 2)
+            cut = cut.reshape(rows * train.outputs, -1)
+        wanted = np.linalg.svd(cut, compute_uv=False)[: len(found)] / np.linalg.norm(cut)
+        np.testing.assert_allclose(found, wanted, atol=tolerance(train))
+
+
+@settings(max_examples=50)
+@given(small_trains(dtypes=DTYPES))
+def test_diagonal_form_keeps_function_kind_and_precision(train):
+    form, values = diagonal_form(train)
+    full = dense(train)
+    np.testing.assert_allclose(dense(form), full, atol=tolerance(train) * np.abs(full).max())
+    assert [core.dtype for core in form.cores] == [core.dtype for core in train.cores]
+    assert form.output_site == train.output_site
+    for core, weights in zip(form.cores, values, strict=True):
+        assert len(weights) == core.shape[0]
+        flat = core.reshape(len(core), -1)
+        np.testing.assert_allclose(flat @ flat.conj().T, np.eye(len(core)), atol=tolerance(train))
+
+
+def test_states_alone_have_a_schmidt_form():
+    with pytest.raises(ShapeError, match="output leg at site 0"):
+        schmidt_form(TensorTrain(cores=(np.ones((1, 2, 1, 2)),), output_site=0))
+    with pytest.raises(ShapeError, match="norm zero"):
+        schmidt_values(TensorTrain(cores=(np.zeros((1, 2, 1)),) * 2))
 
 
 def test_five_hundred_sites_of_huge_cores_do_not_overflow():
@@ -98,7 +111,7 @@ def test_five_hundred_sites_of_huge_cores_do_not_overflow():
 
 def test_rounding_finds_the_smallest_bonds():
     rng = np.random.default_rng(1)
-    narrow = right_canonical(random_train(1, 6, rank=2))
+    narrow = right_canonical(random_train(rng, [3] * 6, bond=2))
     wide = [narrow.cores[0]]
     for core in narrow.cores[1:]:
         gauge = rng.normal(size=(core.shape[0], 7))

@@ -1,7 +1,5 @@
 """Diagonal operators against dense vectors."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,48 +14,34 @@ from phasenet.trains.diagonal import (
     diagonal_variance,
 )
 from phasenet.trains.train import TensorTrain
+from tests.trains.strategies import random_train, words
 
 shapes = st.tuples(st.integers(1, 6), st.integers(2, 3), st.integers(0, 10**6))
 
 
-def random_train(rng, length, dim, bond, *, complex_=False, output_site=None, outputs=3):
-    dims = [1, *rng.integers(1, bond + 1, size=length - 1), 1]
-    cores = []
-    for site in range(length):
-        shape = (dims[site], dim, dims[site + 1])
-        if site == output_site:
-            shape = (*shape, outputs)
-        core = rng.normal(size=shape)
-        cores.append(core + 1j * rng.normal(size=shape) if complex_ else core)
-    return TensorTrain(cores=tuple(cores), output_site=output_site, log_scale=float(rng.normal()))
-
-
-def configurations(length, dim):
-    return np.array(list(itertools.product(range(dim), repeat=length)))
-
-
 def probabilities(state):
-    p = np.abs(state(configurations(state.length, state.site_dims[0]))) ** 2
+    p = np.abs(state(words(state.site_dims))) ** 2
     return p / p.sum()
 
 
 def dense_case(length, dim, seed, output_site):
     rng = np.random.default_rng(seed)
-    state = random_train(rng, length, dim, 4, complex_=True)
-    function = random_train(rng, length, dim, 3, output_site=output_site)
-    words = configurations(length, dim)
-    return rng, state, function, words, probabilities(state), function(words)
+    state = random_train(rng, [dim] * length, bond=4, dtype=np.complex128)
+    outputs = None if output_site is None else 3
+    function = random_train(rng, [dim] * length, outputs=outputs, output_site=output_site)
+    points = words(state.site_dims)
+    return rng, state, function, points, probabilities(state), function(points)
 
 
 @pytest.mark.parametrize("fraction", [None, 0.0, 0.5, 0.99])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(shape=shapes)
 def test_moments_agree_with_the_dense_sums(shape, fraction):
     length, dim, seed = shape
     output_site = None if fraction is None else int(fraction * length)
-    rng, state, function, words, p, f = dense_case(length, dim, seed, output_site)
+    rng, state, function, points, p, f = dense_case(length, dim, seed, output_site)
     weights = rng.normal(size=(length, dim))
-    w = np.prod(weights[np.arange(length), words], axis=1)
+    w = np.prod(weights[np.arange(length), points], axis=1)
     scale = p @ f**2
     atol = 1e-11 * np.max(np.sqrt(scale))
     mean = diagonal_expectation(state, function)
@@ -76,9 +60,9 @@ def test_moments_agree_with_the_dense_sums(shape, fraction):
 @pytest.mark.parametrize("output_site", [None, 0, 2, 4])
 @pytest.mark.parametrize("starts", [(0,), (2,), (0, 1, 3), range(4)])
 def test_strings_agree_with_the_dense_sums(output_site, starts):
-    rng, state, function, words, p, f = dense_case(5, 3, 7, output_site)
+    rng, state, function, points, p, f = dense_case(5, 3, 7, output_site)
     ends, middle = rng.normal(size=(2, 5, 3))
-    e, m = (vectors[np.arange(5), words] for vectors in (ends, middle))
+    e, m = (vectors[np.arange(5), points] for vectors in (ends, middle))
     found = diagonal_strings(state, function, ends, middle, starts)
     for j in range(5):
         wanted = sum(
@@ -94,10 +78,10 @@ def test_strings_agree_with_the_dense_sums(output_site, starts):
 
 @pytest.mark.parametrize("output_site", [None, 0, 3, 4])
 def test_profile_agrees_with_the_dense_sums(output_site):
-    rng, state, function, words, p, f = dense_case(5, 2, 11, output_site)
+    rng, state, function, points, p, f = dense_case(5, 2, 11, output_site)
     weights = rng.normal(size=(5, 2))
     found = diagonal_profile(state, function, weights)
-    w = weights[np.arange(5), words]
+    w = weights[np.arange(5), points]
     np.testing.assert_allclose(found, np.stack([(p * w[:, j]) @ f for j in range(5)]), rtol=1e-9)
 
 

@@ -8,45 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasenet.errors import SettingsError, ShapeError
-from phasenet.trains.arithmetic import add, multiple, subtract
+from phasenet.phases.exact import aklt_chain
+from phasenet.trains.arithmetic import add, conjugate, multiple, product, subtract
 from phasenet.trains.inner import inner, log_norm, relative_distance
 from phasenet.trains.train import TensorTrain
+from tests.trains.strategies import DTYPES, dense, random_train, small_trains, tolerance
+
+pairs = small_trains(count=2)
 
 
-def pair(seed, length, outputs, complex_):
-    rng = np.random.default_rng(seed)
-    dims = rng.integers(1, 4, size=length)
-    return tuple(_train(rng, dims, outputs, complex_) for _ in range(2))
-
-
-def _train(rng, dims, outputs, complex_):
-    length = len(dims)
-    bonds = [1, *rng.integers(1, 4, size=length - 1), 1]
-    output_site = None if outputs is None else int(rng.integers(length))
-    cores = []
-    for site in range(length):
-        shape = (bonds[site], dims[site], bonds[site + 1])
-        shape += (outputs,) if site == output_site else ()
-        core = rng.normal(size=shape)
-        cores.append(core + 1j * rng.normal(size=shape) if complex_ else core)
-    return TensorTrain(cores=tuple(cores), output_site=output_site, log_scale=float(rng.normal()))
-
-
-def dense(train):
-    grids = np.meshgrid(*(np.arange(dim) for dim in train.site_dims), indexing="ij")
-    return train(np.stack([grid.ravel() for grid in grids], axis=1))
-
-
-pairs = st.builds(
-    pair,
-    st.integers(0, 10**6),
-    st.integers(1, 6),
-    st.sampled_from([None, 1, 2, 3]),
-    st.booleans(),
-)
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50)
 @given(pairs)
 def test_inner_product_is_that_of_the_vectors(both):
     left, right = both
@@ -57,7 +28,7 @@ def test_inner_product_is_that_of_the_vectors(both):
     assert isinstance(value, complex if np.iscomplexobj(wanted) else float)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50)
 @given(pairs)
 def test_sums_norms_and_distances_are_those_of_the_vectors(both):
     left, right = both
@@ -69,6 +40,55 @@ def test_sums_norms_and_distances_are_those_of_the_vectors(both):
     distance = np.linalg.norm(a - b) / np.linalg.norm(b)
     assert relative_distance(left, right) == pytest.approx(distance)
     assert relative_distance(left, left) < 1e-13
+
+
+@settings(max_examples=50)
+@given(small_trains(count=2, dtypes=DTYPES))
+def test_products_are_elementwise_also_output_by_output(both):
+    left, right = both
+    a, b = dense(left), dense(right)
+    atol = tolerance(left) * np.abs(a).max() * np.abs(b).max()
+    found = product(left, right)
+    np.testing.assert_allclose(dense(found), a * b, atol=atol)
+    np.testing.assert_allclose(dense(product(conjugate(left), left)).imag, 0.0, atol=10 * atol)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from(DTYPES))
+def test_a_scalar_multiplies_every_output(seed, length, dtype):
+    rng = np.random.default_rng(seed)
+    dims = rng.integers(1, 4, size=length)
+    scalar = random_train(rng, dims)
+    vector = random_train(rng, dims, outputs=3, dtype=dtype)
+    wanted = dense(scalar)[:, None] * dense(vector)
+    for found in (product(scalar, vector), product(vector, scalar)):
+        assert found.output_site == vector.output_site
+        atol = tolerance(vector) * np.abs(wanted).max()
+        np.testing.assert_allclose(dense(found), wanted, atol=atol)
+
+
+@settings(max_examples=50)
+@given(small_trains(count=2, dtypes=DTYPES))
+def test_precision_and_kind_survive_the_algebra(both):
+    left, right = both
+    for found in (add(left, right), product(left, right), multiple(left, np.float64(0.3))):
+        assert {core.dtype for core in found.cores} == {left.cores[0].dtype}
+
+
+@pytest.mark.parametrize("ends", [(0, 0), (0, 1)])
+def test_aklt_at_five_hundred_sites_has_the_norm_of_its_transfer_matrix(ends):
+    # The transfer matrix of the core has eigenvalues 1 and -1/3 (three times); the entry of its
+    # power that belongs to equal (or opposite) virtual spins at the ends is 1/2 (1 +- (-1/3)^L).
+    for length in (4, 7, 500):
+        state = aklt_chain(length, *ends)
+        sign = 1 if ends == (0, 0) else -1
+        wanted = 0.5 * (1 + sign * (-1 / 3) ** length)
+        value, log = inner(state, state)
+        assert value * math.exp(log) == pytest.approx(wanted, rel=1e-12)
+        assert 2 * log_norm(state) == pytest.approx(math.log(wanted), rel=1e-11)
+    other = aklt_chain(500, 1 - ends[0], ends[1])
+    assert abs(inner(state, other)[0]) * math.exp(inner(state, other)[1]) < 1e-12
+    assert relative_distance(add(state, state), state) == pytest.approx(1.0)
 
 
 def test_multiple_takes_sign_phase_and_zero():
