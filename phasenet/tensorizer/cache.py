@@ -1,9 +1,12 @@
 """Table of values by 64-bit key: open addressing, every operation on whole arrays."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from phasenet.tensorizer.pivots import IntArray, KeyArray
 from phasenet.trains.train import Array
+
+_IntArray = NDArray[np.int64]
+_KeyArray = NDArray[np.uint64]
 
 
 class ValueCache:
@@ -20,39 +23,50 @@ class ValueCache:
         Kind of numbers, ``np.float64`` or ``np.complex128``.
 
     >>> cache = ValueCache(outputs=1, dtype=np.dtype(float))
-    >>> cache.insert(np.array([7, 9], dtype=np.uint64), np.array([[0.5], [0.25]]))
-    >>> print(cache.find(np.array([9, 8], dtype=np.uint64)), f"{cache.values(np.array([1]))[0, 0]}")
+    >>> entries = cache.insert(np.array([7, 9], dtype=np.uint64), np.array([[0.5], [0.25]]))
+    >>> print(cache.find(np.array([9, 8], dtype=np.uint64)), f"{cache.values(entries)[1, 0]}")
     [ 1 -1] 0.25
     """
 
     def __init__(self, *, outputs: int, dtype: np.dtype[np.generic]) -> None:
-        self._slots: IntArray = np.full(1024, -1, dtype=np.int64)
-        self._keys: KeyArray = np.zeros(512, dtype=np.uint64)
-        self._values: Array = np.zeros((512, outputs), dtype=dtype)
+        self._slots: _IntArray = np.full(8192, -1, dtype=np.int64)
+        self._mask = np.uint64(len(self._slots) - 1)
+        self._keys: _KeyArray = np.zeros(4096, dtype=np.uint64)
+        self._values: Array = np.zeros((4096, outputs), dtype=dtype)
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def find(self, keys: KeyArray) -> IntArray:
+    @property
+    def outputs(self) -> int:
+        """Numbers stored for each key."""
+        return int(self._values.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Kind of numbers."""
+        return self._values.dtype
+
+    def find(self, keys: _KeyArray) -> _IntArray:
         """Return the entry of each key, shape (keys,), -1 where there is none."""
-        mask = np.uint64(len(self._slots) - 1)
-        position = (keys & mask).astype(np.int64)
+        position = (keys & self._mask).view(np.int64)
         entries = self._slots[position]
-        open_ = np.flatnonzero((entries >= 0) & (self._keys[entries] != keys))
+        open_ = ((self._keys[entries] != keys) & (entries >= 0)).nonzero()[0]
         while len(open_):
-            position[open_] = (position[open_] + 1) & (len(self._slots) - 1)
-            found = self._slots[position[open_]]
+            moved = (position[open_] + 1) & (len(self._slots) - 1)
+            position[open_] = moved
+            found = self._slots[moved]
             entries[open_] = found
             open_ = open_[(found >= 0) & (self._keys[found] != keys[open_])]
         return entries
 
-    def values(self, entries: IntArray) -> Array:
+    def values(self, entries: _IntArray) -> Array:
         """Return the values of entries, shape (entries, outputs)."""
         return self._values[entries]
 
-    def insert(self, keys: KeyArray, values: Array) -> None:
-        """Store values under keys that are distinct and not yet in the table."""
+    def insert(self, keys: _KeyArray, values: Array) -> _IntArray:
+        """Store values under distinct keys that are not in the table yet; return the entries."""
         start, self._count = self._count, self._count + len(keys)
         if self._count > len(self._keys):
             room = max(2 * len(self._keys), self._count)
@@ -60,18 +74,22 @@ class ValueCache:
             self._values = np.resize(self._values, (room, self._values.shape[1]))
         self._keys[start : self._count] = keys
         self._values[start : self._count] = values
+        entries = np.arange(start, self._count)
         if 2 * self._count > len(self._slots):
             size = len(self._slots)
             while 2 * self._count > size:
                 size *= 2
             self._slots = np.full(2 * size, -1, dtype=np.int64)
-            start = 0
-        self._place(np.arange(start, self._count))
+            self._mask = np.uint64(len(self._slots) - 1)
+            self._place(np.arange(self._count))
+        else:
+            self._place(entries)
+        return entries
 
-    def _place(self, entries: IntArray) -> None:
+    def _place(self, entries: _IntArray) -> None:
         """Give each entry a slot; where two want the same one, the last stays and the rest move."""
         mask = len(self._slots) - 1
-        position = (self._keys[entries] & np.uint64(mask)).astype(np.int64)
+        position = (self._keys[entries] & self._mask).view(np.int64)
         while len(entries):
             free = self._slots[position] < 0
             self._slots[position[free]] = entries[free]

@@ -1,7 +1,7 @@
 r"""Cross interpolation by half sweeps over single sites, grown where the residual asks for it.
 
 Between two half sweeps the state is one set of prefixes and one set of suffixes for each cut. A
-half sweep visits the sites in order; at each cut it evaluates
+half sweep visits the sites in order; at each cut it takes
 :math:`T_{(i,s),j} = f(i, s, j)` on (pivots so far, site) x (pivots of the far side), keeps the rows
 that rebuild all others, and tests the rebuilt function on pairs of rows and columns that are not
 pivots yet (Núñez Fernández et al., arXiv:2407.02454; Savostyanov, arXiv:1305.1818). The outputs of
@@ -10,26 +10,31 @@ a vector-valued function are extra columns: they share their pivots.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from phasenet.tensorizer.function import CountedFunction
-from phasenet.tensorizer.pivots import IntArray, Pivots
+from phasenet.tensorizer.pivots import BoolArray, IntArray, Pivots
 from phasenet.tensorizer.skeleton import Skeleton, independent_columns, skeleton
 from phasenet.trains.train import Array, TensorTrain
 
 _DARK = 1e-14
+# Tests of up to this many pairs are made in full.
+_FULL_TEST = 36
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Cut:
-    """What a half sweep sees at one cut."""
+    """What a half sweep sees at one cut: rows to choose from, columns to grow by.
+
+    The first ``ahead`` columns are those of the next cut's block; offered ones follow.
+    """
 
     index: int
-    site: int
     rows: Pivots
-    beyond: Pivots
+    columns: Pivots
+    ahead: int
 
 
 class Cross:
@@ -41,11 +46,13 @@ class Cross:
         Function to interpolate.
     seeds
         Configurations of shape (seeds, length) where the function is not zero.
+    size
+        Size of the function where it matters; a block with larger values gets no wider tolerance.
     tol
-        Tolerance of each cut, relative to the largest value in its block; it can be changed
-        between half sweeps.
+        Tolerance of each cut, relative to the largest value in its block or to ``size``, whichever
+        is smaller; it can be changed between half sweeps.
     alarm
-        Error in a test, relative in the same way, that must not be left behind.
+        Error in a test, relative to the largest value near it, that must not be left behind.
     max_rank
         Largest number of pivots of a cut.
     rng
@@ -57,6 +64,7 @@ class Cross:
         function: CountedFunction,
         *,
         seeds: IntArray,
+        size: float,
         tol: float,
         alarm: float,
         max_rank: int,
@@ -65,134 +73,165 @@ class Cross:
         self.tol = tol
         self.max_rank = max_rank
         self.alarmed = False
+        self.complete = False
         self._function = function
+        self._space = function.space
         self._alarm = alarm
-        self._length = len(function.site_dims)
+        self._size = size
+        self._length = function.space.length
         self._rng = rng
-        cuts = range(self._length - 1)
-        self._prefixes = [Pivots.of(seeds, b, function.site_keys, on_left=True) for b in cuts]
-        self._suffixes = [Pivots.of(seeds, b, function.site_keys, on_left=False) for b in cuts]
+        self.prefixes = self._space.parts(seeds, on_left=True)
+        self.suffixes = self._space.parts(seeds, on_left=False)
+        self._offers: IntArray = seeds[:0]
 
-    def insert(self, configurations: IntArray) -> None:
-        """Offer whole configurations as pivots of every cut."""
-        for b in range(self._length - 1):
-            for sets in (self._prefixes, self._suffixes):
-                new = Pivots.of(
-                    configurations, b, self._function.site_keys, on_left=sets[b].on_left
-                )
-                sets[b] = sets[b].union(new)
+    def offer(self, configurations: IntArray) -> None:
+        """Let the next half sweep try parts of whole configurations as pivots of every cut."""
+        self._offers = np.concatenate((self._offers, configurations))
 
     def half_sweep(self, *, forward: bool, thoroughness: int = 1) -> TensorTrain:
         """Return the train of one pass over the chain; its output leg is on the last site visited.
 
-        ``thoroughness`` multiplies the number of rows and columns in each test; ``alarmed`` then
-        says whether any test found an error above the alarm level.
+        ``thoroughness`` multiplies the number of rows and columns in each test. Afterwards
+        ``alarmed`` says whether any test found an error above the alarm level, and ``complete``
+        whether every test was made on all pairs.
         """
-        self.alarmed = False
-        nears, fars = self._sides(forward)
-        order = range(self._length) if forward else range(self._length - 1, -1, -1)
-        near = Pivots.empty(on_left=forward)
+        self.alarmed, self.complete = False, True
+        space, last = self._space, self._length - 1
+        nears, fars = (self.prefixes, self.suffixes) if forward else (self.suffixes, self.prefixes)
+        order = range(self._length) if forward else range(last, -1, -1)
+        rows = space.extended(space.empty(on_left=forward), order[0])
+        offers = self._space.parts(self._offers, on_left=not forward) if len(self._offers) else None
+        self._offers = self._offers[:0]
+        values: Array | None = None
         cores: list[Array] = []
-        for step, site in enumerate(order[:-1]):
-            index = site if forward else site - 1
-            last = step == self._length - 2
-            following = None if last else fars[order[step + 1] if forward else index - 1]
-            cut = _Cut(
-                index=index,
-                site=site,
-                rows=near.extended(self._keys_of(site)),
-                beyond=self._beyond(following, order[step + 1], forward),
-            )
-            choice = self._reduce(cut, nears, fars, thoroughness)
-            cores.append(choice.interpolation.reshape(len(near), -1, len(choice.rows)))
-            near = nears[index]
-        final = self._function.block(
-            near.extended(self._keys_of(order[-1])), Pivots.empty(on_left=not forward)
-        )
-        cores.append(final.reshape(len(near), self._function.site_dims[order[-1]], 1, -1))
+        for here, there in pairwise(order):
+            index = min(here, there)
+            if there == order[-1]:
+                far = space.empty(on_left=not forward)
+            else:
+                far = fars[index + 1 if forward else index - 1]
+            columns = space.extended(far, there)
+            ahead = len(columns)
+            if offers is not None:
+                columns = columns.union(offers[index])
+            cut = _Cut(index=index, rows=rows, columns=columns, ahead=ahead)
+            choice, known = self._reduce(cut, values, nears, fars, thoroughness)
+            cores.append(choice.interpolation.reshape(-1, space.site_dims[here], len(choice.rows)))
+            rows = space.extended(nears[index], there)
+            # The values beyond this cut are the next cut's block, in another order.
+            split = known[:, :ahead].reshape(len(known), len(far), space.site_dims[there], -1)
+            values = split.swapaxes(1, 2).reshape(len(rows), len(far), -1)
+        if values is None:
+            values = self._function.block(rows, space.empty(on_left=not forward))
+        cores.append(values.reshape(-1, space.site_dims[order[-1]], 1, self._function.outputs))
         return self._assemble(cores, forward)
 
-    def _sides(self, forward: bool) -> tuple[list[Pivots], list[Pivots]]:
-        if forward:
-            return self._prefixes, self._suffixes
-        return self._suffixes, self._prefixes
-
-    def _keys_of(self, site: int) -> NDArray[np.uint64]:
-        return self._function.site_keys[site, : self._function.site_dims[site]]
-
-    def _beyond(self, following: Pivots | None, site: int, forward: bool) -> Pivots:
-        """All columns that a cut could use: the far pivots of the next cut, one site extended."""
-        far = Pivots.empty(on_left=not forward) if following is None else following
-        return far.extended(self._keys_of(site))
-
     def _reduce(
-        self, cut: _Cut, nears: list[Pivots], fars: list[Pivots], thoroughness: int
-    ) -> Skeleton:
-        """Choose the near pivots of a cut and let its far pivots grow."""
+        self,
+        cut: _Cut,
+        values: Array | None,
+        nears: list[Pivots],
+        fars: list[Pivots],
+        thoroughness: int,
+    ) -> tuple[Skeleton, Array]:
+        """Choose the near pivots of a cut and let its far pivots grow.
+
+        Returns the choice and the values at the near pivots and all columns beyond.
+        """
         far = fars[cut.index]
         sticky = cut.rows.within(nears[cut.index])
-        values = self._function.block(cut.rows, far)
-        if not np.any(values):
-            # The far pivots of this cut do not see the near ones: offer every column instead.
-            far = far.union(cut.beyond)
+        if values is None:
             values = self._function.block(cut.rows, far)
-        choice = self._skeleton(values, sticky)
-        new = self._growth(cut, far, values, choice, thoroughness)
-        if new is not None:
-            far = far.union(new)
+        if not values.any():
+            # The far pivots of this cut do not see the near ones: offer every column instead.
+            far = far.union(cut.columns)
+            values = self._function.block(cut.rows, far)
+        scale = self._scale(values)
+        choice = self._skeleton(values, scale, sticky)
+        near = cut.rows.take(choice.rows)
+        known = self._function.block(near, cut.columns)
+        scale = max(scale, self._scale(known))
+        new = self._growth(cut, far, values, choice, known, scale, thoroughness)
+        if len(new):
+            columns = cut.columns.take(new)
+            values = np.concatenate((values, self._function.block(cut.rows, columns)), axis=1)
+            far = far.union(columns)
             sticky[choice.rows] = True
-            choice = self._skeleton(self._function.block(cut.rows, far), sticky)
-        nears[cut.index], fars[cut.index] = cut.rows.take(choice.rows), far
-        return choice
+            choice = self._skeleton(values, scale, sticky)
+            near = cut.rows.take(choice.rows)
+            known = self._function.block(near, cut.columns)
+        nears[cut.index], fars[cut.index] = near, far
+        return choice, known
 
-    def _skeleton(self, values: Array, sticky: NDArray[np.bool_]) -> Skeleton:
+    def _scale(self, block: Array) -> float:
+        return min(float(np.abs(block).max()), self._size)
+
+    def _skeleton(self, values: Array, scale: float, sticky: BoolArray) -> Skeleton:
         matrix = values.reshape(len(values), -1)
-        return skeleton(matrix, tol=self.tol, max_rank=self.max_rank, sticky=sticky)
+        return skeleton(matrix, atol=self.tol * scale, max_rank=self.max_rank, sticky=sticky)
 
     def _growth(
-        self, cut: _Cut, far: Pivots, values: Array, choice: Skeleton, thoroughness: int
-    ) -> Pivots | None:
-        """Columns that the near pivots cannot rebuild, or None if the test finds none."""
+        self,
+        cut: _Cut,
+        far: Pivots,
+        values: Array,
+        choice: Skeleton,
+        known: Array,
+        scale: float,
+        thoroughness: int,
+    ) -> IntArray:
+        """Columns that the near pivots cannot rebuild; none if the test finds none."""
         rank = len(choice.rows)
-        candidates = np.flatnonzero(~cut.beyond.within(far))
-        others = np.setdiff1d(np.arange(len(cut.rows)), choice.rows)
+        free = np.ones(len(cut.rows), dtype=bool)
+        free[choice.rows] = False
+        others = free.nonzero()[0]
+        candidates = (~cut.columns.within(far)).nonzero()[0]
         room = self.max_rank - rank
+        nothing = candidates[:0]
         if room <= 0 or len(candidates) == 0 or len(others) == 0:
-            return None
-        # These values are the next cut's block: asking for all of them costs nothing extra.
-        known = self._function.block(cut.rows.take(choice.rows), cut.beyond)
-        scale = max(float(np.abs(values).max()), float(np.abs(known).max()))
-        size = thoroughness * max(3, rank // 4)
-        dark_rows = others[~_lit(values[others], scale)]
-        dark_columns = candidates[~_lit(known[:, candidates].swapaxes(0, 1), scale)]
-        rows = self._pick(others, dark_rows, size)
-        columns = self._pick(candidates, dark_columns, size)
+            return nothing
+        if len(others) * len(candidates) <= _FULL_TEST:
+            rows, columns = others, candidates
+        else:
+            self.complete = False
+            size = thoroughness * max(3, rank // 4)
+            rows = self._pick(others, _dark(values[others], scale), size)
+            columns = self._pick(
+                candidates, _dark(known[:, candidates].swapaxes(0, 1), scale), size
+            )
+            if len(cut.columns) > cut.ahead:
+                columns = np.union1d(columns, candidates[candidates >= cut.ahead])
         remainder = self._remainder(cut, choice, known, rows, columns)
-        error = float(np.abs(remainder).max()) / scale
-        self.alarmed = self.alarmed or error > self._alarm
-        if error <= self.tol:
-            return None
-        rows = np.union1d(rows, self._pick(others, dark_rows[:0], rank))
-        columns = np.union1d(columns, self._pick(candidates, dark_columns[:0], rank))
-        remainder = self._remainder(cut, choice, known, rows, columns)
+        error = float(np.abs(remainder).max())
+        self.alarmed = self.alarmed or error > self._alarm * float(np.abs(known).max())
+        if error <= self.tol * scale:
+            return nothing
+        if len(rows) < len(others) or len(columns) < len(candidates):
+            rows = self._more(others, rows, rank)
+            columns = self._more(candidates, columns, rank)
+            remainder = self._remainder(cut, choice, known, rows, columns)
         stacked = remainder.swapaxes(1, 2).reshape(-1, len(columns))
         atol = self.tol * scale
         chosen = independent_columns(stacked, atol=atol, max_rank=min(room, max(rank, 2)))
-        return cut.beyond.take(columns[chosen])
+        return columns[chosen]
 
     def _remainder(
         self, cut: _Cut, choice: Skeleton, known: Array, rows: IntArray, columns: IntArray
     ) -> Array:
         """Function minus its interpolation on a product of rows and columns."""
-        true = self._function.block(cut.rows.take(rows), cut.beyond.take(columns))
-        rebuilt = np.tensordot(choice.interpolation[rows], known[:, columns], axes=(1, 0))
-        return np.asarray(true - rebuilt)
+        true = self._function.block(cut.rows.take(rows), cut.columns.take(columns))
+        part = known[:, columns]
+        rebuilt = choice.interpolation[rows] @ part.reshape(len(part), -1)
+        return np.asarray(true - rebuilt.reshape(true.shape))
 
-    def _pick(self, pool: IntArray, dark: IntArray, size: int) -> IntArray:
+    def _pick(self, pool: IntArray, dark: BoolArray, size: int) -> IntArray:
         """Random members of a pool, and as many dark ones: sparse functions hide sectors there."""
-        some = self._rng.permutation(pool)[:size]
-        hidden = self._rng.permutation(dark)[: max(size, 4)]
-        return np.union1d(some, hidden)
+        order = self._rng.permutation(len(pool))
+        hidden = order[dark[order]][: max(size, 4)]
+        return pool[np.unique(np.concatenate((order[:size], hidden)))]
+
+    def _more(self, pool: IntArray, chosen: IntArray, count: int) -> IntArray:
+        return np.union1d(chosen, pool[self._rng.permutation(len(pool))[:count]])
 
     def _assemble(self, cores: Sequence[Array], forward: bool) -> TensorTrain:
         final = cores[-1]
@@ -211,6 +250,6 @@ class Cross:
         )
 
 
-def _lit(block: Array, scale: float) -> NDArray[np.bool_]:
-    """Which rows of a block of shape (rows, ...) are not zero."""
-    return np.asarray(np.abs(block).reshape(len(block), -1).max(axis=1) > _DARK * scale)
+def _dark(block: Array, scale: float) -> BoolArray:
+    """Which rows of a block of shape (rows, ...) are zero."""
+    return np.asarray(np.abs(block).reshape(len(block), -1).max(axis=1) <= _DARK * scale)

@@ -1,14 +1,21 @@
-"""What the tensorizer evaluates: the protocol, and a wrapper that checks, batches and remembers."""
+"""What the tensorizer evaluates: protocols, and a wrapper that checks, batches and remembers."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from phasenet.errors import SettingsError, ShapeError
-from phasenet.seeds import stream
 from phasenet.tensorizer.cache import ValueCache
-from phasenet.tensorizer.pivots import IntArray, KeyArray, Pivots, first_occurrences, joined
+from phasenet.tensorizer.pivots import (
+    BoolArray,
+    Extender,
+    IntArray,
+    KeyArray,
+    Pivots,
+    PivotSpace,
+    first_occurrences,
+    joined,
+)
 from phasenet.trains.train import Array
 
 
@@ -22,8 +29,25 @@ class BatchFunction(Protocol):
         """Values at a batch of configurations."""
 
 
+@runtime_checkable
+class SplitFunction(BatchFunction, Extender, Protocol):
+    """Batch function whose values come from what is known of each side of a cut.
+
+    Features of partial configurations are computed once, however many partners they meet: the
+    row of a train up to the cut, or the part of a linear first layer. They are arrays with one row
+    for each partial configuration.
+    """
+
+    def pairs(self, left: Any, right: Any, /) -> Any:
+        """Values of aligned rows of features of first and of last sites that fit together."""
+
+
 class BudgetSpentError(Exception):
     """The next batch would go over the number of evaluations allowed; never leaves this package."""
+
+
+class ChargeBrokenError(Exception):
+    """The function is not zero outside the sector assumed; never leaves this package."""
 
 
 class CountedFunction:
@@ -34,19 +58,16 @@ class CountedFunction:
     Parameters
     ----------
     function
-        What to evaluate.
-    site_dims
-        Local dimension of each site.
+        What to evaluate; if it is a :class:`SplitFunction`, ``space`` carries its features.
+    space
+        Sites, keys and charges.
     max_evaluations
         Largest number of distinct configurations.
     batch_size
         Largest number of configurations in one call.
-    seed
-        Seed of the hash keys.
 
-    >>> counted = CountedFunction(
-    ...     lambda x: x.sum(axis=1), site_dims=(2, 2), max_evaluations=9, batch_size=4, seed=0
-    ... )
+    >>> space = PivotSpace((2, 2), Charges.none((2, 2)), None, np.random.default_rng(0))
+    >>> counted = CountedFunction(lambda x: x.sum(axis=1), space, max_evaluations=9, batch_size=4)
     >>> values = counted(np.array([[0, 1], [1, 1], [0, 1]]))
     >>> print(values[:, 0].tolist(), counted.evaluations)
     [1.0, 2.0, 1.0] 2
@@ -55,23 +76,20 @@ class CountedFunction:
     def __init__(
         self,
         function: BatchFunction,
+        space: PivotSpace,
         *,
-        site_dims: Sequence[int],
         max_evaluations: int,
         batch_size: int,
-        seed: int,
     ) -> None:
-        self.site_dims = tuple(site_dims)
+        self.space = space
         self.evaluations = 0
         self.vector_valued = False
         self.precision = float(np.finfo(np.float64).eps)
         self._function = function
+        self._split = function if isinstance(function, SplitFunction) else None
         self._max_evaluations = max_evaluations
         self._batch_size = batch_size
         self._cache: ValueCache | None = None
-        shape = (len(self.site_dims), max(self.site_dims))
-        rng = stream(seed, "tensorizer", "keys")
-        self._site_keys: KeyArray = rng.integers(2**64, size=shape, dtype=np.uint64)
 
     @property
     def left(self) -> int:
@@ -79,53 +97,118 @@ class CountedFunction:
         return self._max_evaluations - self.evaluations
 
     @property
-    def site_keys(self) -> KeyArray:
-        """Key of each state of each site, shape (length, largest local dimension)."""
-        return self._site_keys
-
-    def keys(self, configurations: IntArray) -> KeyArray:
-        """Return the key of each configuration."""
-        sites = np.arange(len(self.site_dims))
-        return np.asarray(self._site_keys[sites, configurations].sum(axis=1, dtype=np.uint64))
+    def outputs(self) -> int:
+        """Number of outputs, known after the first evaluation."""
+        assert self._cache is not None
+        return self._cache.outputs
 
     def __call__(self, configurations: IntArray) -> Array:
-        """Return the values at configurations, which may repeat."""
-        keys = self.keys(configurations)
-        missing = np.flatnonzero(self._find(keys) < 0)
-        new = missing[first_occurrences(keys[missing])]
-        self._evaluate(keys[new], configurations[new])
-        return self._stored(keys)
+        """Return the values at configurations, which may repeat and may lie in any sector.
+
+        Raises
+        ------
+        ChargeBrokenError
+            If a value outside the sector is not zero.
+        """
+        keys = self.space.keys(configurations)
+        entries = self._find(keys)
+        missing = np.flatnonzero(entries < 0)
+        if len(missing):
+            new = missing[first_occurrences(keys[missing])]
+            found = [
+                self._checked(self._function(part), part)
+                for part in self._batches(configurations[new])
+            ]
+            self._remember(keys[new], np.concatenate(found))
+            entries = self._find(keys)
+        assert self._cache is not None
+        values = self._cache.values(entries)
+        charges = self.space.charges
+        if charges.count and np.any(values[~charges.allowed(charges.of(configurations))]):
+            raise ChargeBrokenError
+        return values
 
     def block(self, near: Pivots, far: Pivots) -> Array:
-        """Return the values at all pairs of pivots, shape (near, far, outputs)."""
-        keys = (near.keys[:, None] + far.keys[None, :]).reshape(-1)
+        """Return the values at all pairs of pivots, shape (near, far, outputs).
+
+        Pairs outside the sector are zero without being evaluated.
+        """
+        keys = (near.keys[:, None] + far.keys).reshape(-1)
+        allowed = self._allowed(near, far)
+        if allowed is None:
+            return self._pairs(near, far, keys, None).reshape(len(near), len(far), -1)
+        inside = allowed.reshape(-1).nonzero()[0]
+        values = np.zeros((len(keys), self.outputs), dtype=self._dtype)
+        if len(inside):
+            values[inside] = self._pairs(near, far, keys[inside], inside)
+        return values.reshape(len(near), len(far), -1)
+
+    def repeated(self, configurations: IntArray) -> Array:
+        """Return what the function says when it is asked again, without entering it anywhere."""
+        return self._checked(self._function(configurations), configurations)
+
+    @property
+    def _dtype(self) -> "np.dtype[Any]":
+        assert self._cache is not None
+        return self._cache.dtype
+
+    def _allowed(self, near: Pivots, far: Pivots) -> BoolArray | None:
+        charges = self.space.charges
+        if charges.count == 0:
+            return None
+        return charges.allowed(near.charges[:, None] + far.charges)
+
+    def _pairs(self, near: Pivots, far: Pivots, keys: KeyArray, pairs: IntArray | None) -> Array:
+        """Return the values at pairs (near, far), all of them or those with the numbers given."""
+        entries = self._find(keys)
         # Pairs of distinct pivots are distinct, so that only the missing ones are ever written out.
-        missing = np.flatnonzero(self._find(keys) < 0)
+        missing = (entries < 0).nonzero()[0]
         if len(missing):
-            i, j = np.divmod(missing, len(far))
-            self._evaluate(keys[missing], joined(near, far, i, j))
-        return self._stored(keys).reshape(len(near), len(far), -1)
+            i, j = np.divmod(missing if pairs is None else pairs[missing], len(far))
+            values = self._new(near, far, i, j)
+            entries[missing] = self._remember(keys[missing], values)
+        assert self._cache is not None
+        return self._cache.values(entries)
+
+    def _new(self, near: Pivots, far: Pivots, i: IntArray, j: IntArray) -> Array:
+        if len(i) > self.left:
+            raise BudgetSpentError
+        if self._split is None:
+            found = [
+                self._checked(self._function(part), part)
+                for part in self._batches(joined(near, far, i, j))
+            ]
+            return found[0] if len(found) == 1 else np.concatenate(found)
+        left, right, rows, columns = (near, far, i, j) if near.on_left else (far, near, j, i)
+        found = []
+        for start in range(0, len(i), self._batch_size):
+            a, b = rows[start : start + self._batch_size], columns[start : start + self._batch_size]
+            part = self._split.pairs(left.features[a], right.features[b])
+            found.append(self._checked(part, (left.states, right.states, a, b)))
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _batches(self, configurations: IntArray) -> list[IntArray]:
+        if len(configurations) > self.left:
+            raise BudgetSpentError
+        size = self._batch_size
+        if len(configurations) <= size:
+            return [configurations]
+        return [configurations[k : k + size] for k in range(0, len(configurations), size)]
 
     def _find(self, keys: KeyArray) -> IntArray:
         return np.full(len(keys), -1) if self._cache is None else self._cache.find(keys)
 
-    def _stored(self, keys: KeyArray) -> Array:
+    def _remember(self, keys: KeyArray, values: Array) -> IntArray:
         assert self._cache is not None
-        return self._cache.values(self._cache.find(keys))
+        self.evaluations += len(values)
+        return self._cache.insert(keys, values)
 
-    def _evaluate(self, keys: KeyArray, configurations: IntArray) -> None:
-        if len(keys) > self.left:
-            raise BudgetSpentError
-        for start in range(0, len(keys), self._batch_size):
-            chosen = slice(start, start + self._batch_size)
-            values = self._checked(self._function(configurations[chosen]), configurations[chosen])
-            assert self._cache is not None
-            self._cache.insert(keys[chosen], values)
-            self.evaluations += len(values)
-
-    def _checked(self, result: Any, configurations: IntArray) -> Array:
+    def _checked(self, result: Any, where: IntArray | tuple[IntArray, ...]) -> Array:
         """Finite values of shape (shots, outputs), or an error that says what came instead."""
-        values, shots = np.asarray(result), len(configurations)
+        values, shots = (
+            np.asarray(result),
+            len(where if isinstance(where, np.ndarray) else where[2]),
+        )
         if values.ndim not in (1, 2) or len(values) != shots or values.size == 0:
             raise ShapeError(
                 f"the function returned shape {values.shape} for {shots} configurations; "
@@ -135,21 +218,19 @@ class CountedFunction:
             raise ShapeError(f"the function returned {values.dtype} values; wanted numbers")
         if self._cache is None:
             self._learn_kind(values)
-        assert self._cache is not None
-        stored = self._cache.values(np.zeros(0, dtype=np.int64))
         matrix = values if values.ndim == 2 else values[:, None]
-        if (values.ndim == 2) != self.vector_valued or matrix.shape[1] != stored.shape[1]:
+        if (values.ndim == 2) != self.vector_valued or matrix.shape[1] != self.outputs:
             raise ShapeError(
                 f"the function returned shape {values.shape} for {shots} configurations, "
-                f"but {stored.shape[1]} outputs before; the number of outputs must stay the same"
+                f"but {self.outputs} outputs before; the number of outputs must stay the same"
             )
-        if np.iscomplexobj(values) and not np.iscomplexobj(stored):
+        if values.dtype.kind == "c" and self._dtype.kind != "c":
             raise ShapeError("the function returned complex values after real ones")
-        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-        if len(bad):
+        if not np.isfinite(matrix).all():
+            bad = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
             raise SettingsError(
-                f"the function returned {matrix[bad[0]].tolist()} at configuration "
-                f"{configurations[bad[0]].tolist()}; every value must be finite"
+                f"the function returned {matrix[bad].tolist()} at configuration "
+                f"{_configuration(where, bad).tolist()}; every value must be finite"
             )
         return matrix
 
@@ -160,3 +241,10 @@ class CountedFunction:
             self.precision = max(self.precision, float(np.finfo(values.dtype).eps))
         dtype = np.dtype(np.complex128 if np.iscomplexobj(values) else np.float64)
         self._cache = ValueCache(outputs=values.shape[1] if values.ndim == 2 else 1, dtype=dtype)
+
+
+def _configuration(where: IntArray | tuple[IntArray, ...], shot: int) -> IntArray:
+    if isinstance(where, np.ndarray):
+        return np.asarray(where[shot])
+    left, right, rows, columns = where
+    return np.concatenate((left[rows[shot]], right[columns[shot]]))

@@ -1,13 +1,36 @@
 """Pivots: sets of partial configurations of one side of a cut, with hash keys that add up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phasenet.tensorizer.charges import Charges
+
 IntArray = NDArray[np.int64]
 KeyArray = NDArray[np.uint64]
+BoolArray = NDArray[np.bool_]
+
+# Above this number of pairs, sorting both sides is faster than comparing all of them.
+_PAIRS = 50_000
+
+
+class Extender(Protocol):
+    """The part of a structured function that pivots need; see :class:`SplitFunction`."""
+
+    def prefixes(self, states: IntArray, /) -> Any:
+        """Features of the first sites, one row each."""
+
+    def suffixes(self, states: IntArray, /) -> Any:
+        """Features of the last sites, one row each."""
+
+    def extend_prefixes(self, features: Any, site: int, states: IntArray, /) -> Any:
+        """Features after one more site on the right."""
+
+    def extend_suffixes(self, features: Any, site: int, states: IntArray, /) -> Any:
+        """Features after one more site on the left."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,79 +44,163 @@ class Pivots:
     keys
         Additive hash of each pivot, shape (pivots,): the key of a whole configuration is the sum
         of the keys of its two parts, modulo 2^64.
+    charges
+        Sums of the conserved charges, shape (pivots, charges).
+    features
+        What a structured function needs of each pivot, with as many rows; None for a plain one.
     on_left
         Whether the sites are those to the left of the cut.
-
-    >>> print(len(Pivots.empty(on_left=True)))
-    1
     """
 
     states: IntArray
     keys: KeyArray
+    charges: IntArray
+    features: Any
     on_left: bool
-
-    @classmethod
-    def empty(cls, *, on_left: bool) -> "Pivots":
-        """Return the one pivot of a side without sites."""
-        return cls(
-            states=np.zeros((1, 0), dtype=np.int64),
-            keys=np.zeros(1, dtype=np.uint64),
-            on_left=on_left,
-        )
-
-    @classmethod
-    def of(
-        cls, configurations: IntArray, cut: int, site_keys: KeyArray, *, on_left: bool
-    ) -> "Pivots":
-        """Return the parts of whole configurations on one side of a cut, each part once.
-
-        Cut ``b`` lies between site ``b`` and ``b + 1``; ``site_keys`` has shape (length, states).
-        """
-        sites = np.arange(cut + 1) if on_left else np.arange(cut + 1, configurations.shape[1])
-        states = configurations[:, sites]
-        keys = site_keys[sites, states].sum(axis=1, dtype=np.uint64)
-        return cls(states=states, keys=keys, on_left=on_left).take(first_occurrences(keys))
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def take(self, chosen: NDArray[Any]) -> "Pivots":
-        """Return the pivots at an index array or a mask."""
-        return Pivots(states=self.states[chosen], keys=self.keys[chosen], on_left=self.on_left)
+    def take(self, chosen: IntArray) -> "Pivots":
+        """Return the chosen pivots, in the order given."""
+        return Pivots(
+            states=self.states[chosen],
+            keys=self.keys[chosen],
+            charges=self.charges[chosen],
+            features=None if self.features is None else self.features[chosen],
+            on_left=self.on_left,
+        )
 
     def union(self, other: "Pivots") -> "Pivots":
         """Return these pivots, then those of the other set that are new."""
-        new = other.take(~other.within(self))
+        new = other.take(np.flatnonzero(~other.within(self)))
+        if len(new) == 0:
+            return self
+        features = self.features
         return Pivots(
             states=np.concatenate((self.states, new.states)),
             keys=np.concatenate((self.keys, new.keys)),
+            charges=np.concatenate((self.charges, new.charges)),
+            features=None if features is None else np.concatenate((features, new.features)),
             on_left=self.on_left,
         )
 
-    def within(self, other: "Pivots") -> NDArray[np.bool_]:
+    def within(self, other: "Pivots") -> BoolArray:
         """Return which of these pivots belong to the other set."""
-        return np.isin(self.keys, other.keys)
+        if len(self) * len(other) > _PAIRS:
+            return np.isin(self.keys, other.keys)
+        return np.asarray((self.keys[:, None] == other.keys).any(axis=1))
 
-    def extended(self, site_keys: KeyArray) -> "Pivots":
-        """Return all pivots of the cut one site further; the state of that site runs fastest.
 
-        ``site_keys`` has one key for each state of the new site.
-        """
-        dim = len(site_keys)
-        column = np.tile(np.arange(dim), len(self))[:, None]
-        old = np.repeat(self.states, dim, axis=0)
-        parts = (old, column) if self.on_left else (column, old)
+class PivotSpace:
+    """What all pivots of one function share: local dimensions, keys, charges, structure.
+
+    Parameters
+    ----------
+    site_dims
+        Local dimension of each site.
+    charges
+        Conserved charges outside whose sector the function is zero.
+    extender
+        The function, if it is structured.
+    rng
+        Draws the keys.
+
+    >>> space = PivotSpace((2, 2, 2), Charges.none((2, 2, 2)), None, np.random.default_rng(0))
+    >>> one = space.extended(space.empty(on_left=True), 0)
+    >>> print(len(one), one.states.ravel().tolist())
+    2 [0, 1]
+    """
+
+    def __init__(
+        self,
+        site_dims: Sequence[int],
+        charges: Charges,
+        extender: Extender | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.site_dims = tuple(site_dims)
+        self.length = len(self.site_dims)
+        self.charges = charges
+        self._extender = extender
+        self._keys: list[KeyArray] = [
+            rng.integers(2**64, size=dim, dtype=np.uint64) for dim in self.site_dims
+        ]
+
+    def keys(self, configurations: IntArray) -> KeyArray:
+        """Return the key of each whole configuration."""
+        total = np.zeros(len(configurations), dtype=np.uint64)
+        for site, keys in enumerate(self._keys):
+            total += keys[configurations[:, site]]
+        return total
+
+    def empty(self, *, on_left: bool) -> Pivots:
+        """Return the one pivot of a side without sites."""
+        states = np.zeros((1, 0), dtype=np.int64)
         return Pivots(
-            states=np.concatenate(parts, axis=1),
-            keys=(self.keys[:, None] + site_keys[None, :]).reshape(-1),
-            on_left=self.on_left,
+            states=states,
+            keys=np.zeros(1, dtype=np.uint64),
+            charges=np.zeros((1, self.charges.count), dtype=np.int64),
+            features=self._start(states, on_left),
+            on_left=on_left,
         )
+
+    def extended(self, pivots: Pivots, site: int) -> Pivots:
+        """Return all pivots of the cut one site further; the state of that site runs fastest."""
+        dim = self.site_dims[site]
+        return self._grown(
+            pivots,
+            site,
+            np.repeat(np.arange(len(pivots)), dim),
+            np.tile(np.arange(dim), len(pivots)),
+        )
+
+    def parts(self, configurations: IntArray, *, on_left: bool) -> list[Pivots]:
+        """Return the parts of whole configurations on one side of every cut, each part once.
+
+        Cut ``b`` lies between site ``b`` and ``b + 1``.
+        """
+        order = range(self.length - 1) if on_left else range(self.length - 1, 0, -1)
+        current, everyone = self.empty(on_left=on_left), np.zeros(len(configurations), dtype=int)
+        found = []
+        for site in order:
+            whole = self._grown(current, site, everyone, configurations[:, site])
+            _, first, inverse = np.unique(whole.keys, return_index=True, return_inverse=True)
+            ranks = np.argsort(np.argsort(first))
+            current, everyone = whole.take(np.sort(first)), ranks[inverse]
+            found.append(current)
+        return found if on_left else found[::-1]
+
+    def _grown(self, pivots: Pivots, site: int, parents: IntArray, states: IntArray) -> Pivots:
+        """Return the pivots that continue given parents by given states of one site."""
+        on_left, column = pivots.on_left, states[:, None]
+        old = pivots.states[parents]
+        features = pivots.features
+        if features is not None:
+            assert self._extender is not None
+            step = self._extender.extend_prefixes if on_left else self._extender.extend_suffixes
+            features = step(features[parents], site, states)
+        return Pivots(
+            states=np.concatenate((old, column) if on_left else (column, old), axis=1),
+            keys=pivots.keys[parents] + self._keys[site][states],
+            charges=pivots.charges[parents] + self.charges.weights[site][states],
+            features=features,
+            on_left=on_left,
+        )
+
+    def _start(self, states: IntArray, on_left: bool) -> Any:
+        if self._extender is None:
+            return None
+        return self._extender.prefixes(states) if on_left else self._extender.suffixes(states)
 
 
 def joined(near: Pivots, far: Pivots, i: IntArray, j: IntArray) -> IntArray:
     """Whole configurations from pairs of a pivot of one side and a pivot of the other."""
     left, right, rows, columns = (near, far, i, j) if near.on_left else (far, near, j, i)
-    return np.concatenate((left.states[rows], right.states[columns]), axis=1)
+    whole = np.empty((len(i), left.states.shape[1] + right.states.shape[1]), dtype=np.int64)
+    whole[:, : left.states.shape[1]] = left.states[rows]
+    whole[:, left.states.shape[1] :] = right.states[columns]
+    return whole
 
 
 def first_occurrences(keys: KeyArray) -> IntArray:

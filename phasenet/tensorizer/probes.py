@@ -1,13 +1,17 @@
 """Configurations that search for errors, and what they find."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from phasenet.tensorizer.function import CountedFunction
-from phasenet.tensorizer.pivots import IntArray, first_occurrences
-from phasenet.trains.canonical import right_canonical
+from phasenet.tensorizer.pivots import IntArray, Pivots, first_occurrences
 from phasenet.trains.train import Array, FloatArray, TensorTrain
+
+_DARK = 1e-24
+_FIRST, _LATEST = 64, 448
+_VANISHING = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,6 +29,33 @@ class Findings:
 
     error: float
     worst: IntArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """Configurations that are never used in the construction, and the function there.
+
+    Parameters
+    ----------
+    points
+        Configurations, shape (shots, length).
+    values
+        The function there, shape (shots, outputs).
+    """
+
+    points: IntArray
+    values: Array
+
+    @property
+    def size(self) -> float:
+        """Root mean square of the function."""
+        return float(np.sqrt(squares(self.values).mean()))
+
+    def error(self, train: TensorTrain, *, otherwise: float) -> float:
+        """Relative L2 error of a train; relative to ``otherwise`` where the function vanishes."""
+        off = squares(self.values - train(self.points).reshape(self.values.shape))
+        size = self.size if self.size > _VANISHING * otherwise else otherwise
+        return _ratio(float(off.mean()), size**2)
 
 
 class Probes:
@@ -47,23 +78,59 @@ class Probes:
         self._samples = samples
         self._rng = rng
         self._seen = 0
+        self._sizes: list[FloatArray] = []
 
-    def seen(self, shots: int, *, latest: int = 512) -> IntArray:
-        """Return the latest samples after taking some more, as far as there are any."""
-        self._seen = min(len(self._samples), self._seen + shots)
-        return self._samples[max(0, self._seen - latest) : self._seen]
+    @property
+    def total(self) -> int:
+        """Number of samples."""
+        return len(self._samples)
 
-    def fresh(self, count: int) -> IntArray:
-        """Return crossovers, mutations and swaps of samples, and uniform configurations."""
-        share = -(-count // 4)
-        return np.concatenate(
-            (
-                self._crossovers(share),
-                self._mutations(share),
-                self._swaps(share),
-                uniform(self._function.site_dims, share, self._rng),
-            )
-        )
+    @property
+    def exhausted(self) -> bool:
+        """Whether all samples have been seen."""
+        return self._seen == len(self._samples)
+
+    @property
+    def size(self) -> float:
+        """Root mean square of the function over all samples seen so far."""
+        return float(np.sqrt(np.concatenate(self._sizes).mean()))
+
+    @property
+    def lit(self) -> float:
+        """Fraction of the samples seen so far where the function is not zero."""
+        sizes = np.concatenate(self._sizes)
+        return float(np.mean(sizes > _DARK * sizes.max()))
+
+    def seen(self, shots: int) -> IntArray:
+        """Return the first and the latest samples, after taking some more if there are any."""
+        end = min(len(self._samples), self._seen + shots)
+        new = self._samples[self._seen : end]
+        if len(new):
+            self._sizes.append(squares(self._function(new)))
+        self._seen = end
+        if end <= _FIRST + _LATEST:
+            return self._samples[:end]
+        return np.concatenate((self._samples[:_FIRST], self._samples[end - _LATEST : end]))
+
+    def fresh(
+        self, count: int, prefixes: Sequence[Pivots] = (), suffixes: Sequence[Pivots] = ()
+    ) -> IntArray:
+        """Return samples that are crossed, mutated or swapped, and uniform configurations.
+
+        With the pivots of every cut, as many again are crossed with those: what is rare among
+        samples sits there.
+        """
+        share = -(-count // (6 if prefixes else 4))
+        found = [
+            self._crossovers(share),
+            self._mutations(share),
+            self._swaps(share),
+            uniform(self._function.space.site_dims, share, self._rng),
+        ]
+        if prefixes:
+            found.append(self._crossed_with(prefixes, share))
+            found.append(self._crossed_with(suffixes, share))
+        return np.concatenate(found)
 
     def compare(
         self, train: TensorTrain, samples: IntArray, others: IntArray, *, tol: float
@@ -71,16 +138,16 @@ class Probes:
         """Return the errors of a train on samples and on other probes."""
         points = np.concatenate((samples, others))
         values = self._function(points)
-        squares = _squares(values - train(points).reshape(values.shape))
-        references = _squares(values)
-        shots = len(samples)
-        data, other = references[:shots].mean(), references[shots:].mean() if len(others) else 0.0
-        error = _ratio(squares[:shots].mean(), data)
+        errors = squares(values - train(points).reshape(values.shape))
+        shots, data, error = len(samples), self.size**2, 0.0
+        if shots:
+            error = _ratio(float(errors[:shots].mean()), data)
         if len(others):
-            error = max(error, _ratio(squares[shots:].mean(), max(data, other)))
-        order = np.argsort(-squares, kind="stable")
-        order = order[squares[order] > tol**2 * data]
-        distinct = first_occurrences(self._function.keys(points[order]))
+            other = float(squares(values[shots:]).mean())
+            error = max(error, _ratio(float(errors[shots:].mean()), max(data, other)))
+        order = np.argsort(-errors, kind="stable")
+        order = order[errors[order] > tol**2 * data]
+        distinct = first_occurrences(self._function.space.keys(points[order]))
         return Findings(error=error, worst=points[order[distinct]])
 
     def _parents(self, count: int) -> IntArray:
@@ -91,9 +158,23 @@ class Probes:
         cuts = self._rng.integers(length, size=(count, 1))
         return np.where(np.arange(length) < cuts, self._parents(count), self._parents(count))
 
+    def _crossed_with(self, sets: Sequence[Pivots], count: int) -> IntArray:
+        """Samples, half of them uniform ones, with one part replaced by a pivot."""
+        points = self._parents(count).copy()
+        points[::2] = uniform(self._function.space.site_dims, len(points[::2]), self._rng)
+        cuts = self._rng.integers(len(sets), size=count)
+        for cut in np.unique(cuts):
+            rows, pivots = np.flatnonzero(cuts == cut), sets[cut]
+            chosen = pivots.states[self._rng.integers(len(pivots), size=len(rows))]
+            if pivots.on_left:
+                points[rows, : cut + 1] = chosen
+            else:
+                points[rows, cut + 1 :] = chosen
+        return points
+
     def _mutations(self, count: int) -> IntArray:
         points = self._parents(count).copy()
-        strange = uniform(self._function.site_dims, count, self._rng)
+        strange = uniform(self._function.space.site_dims, count, self._rng)
         for _ in range(2):
             sites = self._rng.integers(points.shape[1], size=count)
             points[np.arange(count), sites] = strange[np.arange(count), sites]
@@ -102,7 +183,7 @@ class Probes:
     def _swaps(self, count: int) -> IntArray:
         """Samples with two sites exchanged, which conserves a charge."""
         points = self._parents(count).copy()
-        dims = np.asarray(self._function.site_dims)
+        dims = np.asarray(self._function.space.site_dims)
         first, second = self._rng.integers(points.shape[1], size=(2, count))
         rows = np.flatnonzero(dims[first] == dims[second])
         first, second = first[rows], second[rows]
@@ -112,7 +193,7 @@ class Probes:
         return points
 
 
-def uniform(site_dims: tuple[int, ...], count: int, rng: np.random.Generator) -> IntArray:
+def uniform(site_dims: Sequence[int], count: int, rng: np.random.Generator) -> IntArray:
     """Configurations with every state of every site equally likely.
 
     >>> print(uniform((2, 3), 4, np.random.default_rng(0)).shape)
@@ -121,30 +202,12 @@ def uniform(site_dims: tuple[int, ...], count: int, rng: np.random.Generator) ->
     return rng.integers(np.asarray(site_dims), size=(count, len(site_dims)))
 
 
-def sample_squared(train: TensorTrain, count: int, rng: np.random.Generator) -> IntArray:
-    """Configurations drawn from the squared magnitude of a train that is not zero.
+def squares(values: Array) -> FloatArray:
+    """Squared magnitude of each row of values, summed over outputs.
 
-    >>> train = TensorTrain(cores=(np.array([[[0.0], [1.0]]]),) * 3)
-    >>> print(sample_squared(train, 2, np.random.default_rng(0)).tolist())
-    [[1, 1, 1], [1, 1, 1]]
+    >>> print(squares(np.array([[3.0, 4.0]])).tolist())
+    [25.0]
     """
-    cores = right_canonical(train).cores
-    rows: Array = np.ones((count, 1, 1))
-    chosen = np.zeros((count, train.length), dtype=np.int64)
-    for site, core in enumerate(cores):
-        wide = core if core.ndim == 4 else core[..., None]
-        grown = np.einsum("nol,lsrp->nsopr", rows, wide, optimize=True)
-        grown = grown.reshape(count, wide.shape[1], -1, wide.shape[2])
-        weights = np.cumsum(np.sum(np.abs(grown) ** 2, axis=(2, 3)), axis=1)
-        draws = rng.random(count) * weights[:, -1]
-        states = np.minimum(np.sum(draws[:, None] >= weights, axis=1), wide.shape[1] - 1)
-        chosen[:, site] = states
-        rows = grown[np.arange(count), states]
-        rows = rows / np.maximum(np.abs(rows).max(axis=(1, 2), keepdims=True), 1e-300)
-    return chosen
-
-
-def _squares(values: Array) -> FloatArray:
     return np.asarray(np.sum(np.abs(values) ** 2, axis=1), dtype=np.float64)
 
 

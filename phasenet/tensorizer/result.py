@@ -16,10 +16,10 @@ class Outcome(enum.Enum):
     )
     RANK_CAP = "max_rank reached before tol; raise max_rank if the stated errors are too large"
     STAGNATED = (
-        "probe errors stopped falling before they were safely below tol; "
-        "give more samples or a larger tol"
+        "errors stopped falling before they were below tol; give more samples or a larger tol"
     )
     BUDGET_SPENT = "max_evaluations reached before tol; raise it or lower max_rank"
+    INTERRUPTED = "interrupted; this is the best train so far"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +33,21 @@ class HalfSweep:
     probe_error
         Relative L2 error on the probes of this half sweep, the larger of that on samples and that
         on other configurations.
+    data_error, uniform_error
+        Relative L2 errors on the held-out samples and on the held-out uniform configurations.
     evaluations
         Distinct evaluations of the function so far.
     """
 
     ranks: tuple[int, ...]
     probe_error: float
+    data_error: float
+    uniform_error: float
     evaluations: int
 
     def __str__(self) -> str:
         rank = max(self.ranks, default=1)
-        return f"rank {rank}, error {self.probe_error:.1e}, {self.evaluations} evaluations"
+        return f"rank {rank}, error {self.data_error:.1e}, {self.evaluations} evaluations"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +70,10 @@ class Tensorization:
     evaluations
         Distinct configurations at which the function was evaluated, those of the error estimates
         included.
+    seconds
+        Wall time of the construction.
+    steps
+        What was done, one phrase each.
     history
         One record for each half sweep.
     """
@@ -76,6 +84,8 @@ class Tensorization:
     uniform_error: float
     tol: float
     evaluations: int
+    seconds: float
+    steps: tuple[str, ...]
     history: tuple[HalfSweep, ...]
 
     def __str__(self) -> str:
@@ -83,5 +93,6 @@ class Tensorization:
         return (
             f"rank {rank}, error {self.data_error:.1e} on held-out samples and "
             f"{self.uniform_error:.1e} on uniform configurations, "
-            f"{self.evaluations} evaluations: {self.outcome.value}"
+            f"{self.evaluations} evaluations, {self.seconds:.2g} s "
+            f"({', '.join(self.steps)}): {self.outcome.value}"
         )

@@ -7,20 +7,26 @@ import numpy as np
 from phasenet.errors import SettingsError
 from phasenet.seeds import stream
 from phasenet.tensorizer.cross import Cross
-from phasenet.tensorizer.function import BudgetSpentError, CountedFunction
-from phasenet.tensorizer.pivots import IntArray, first_occurrences
-from phasenet.tensorizer.probes import Findings, Probes, sample_squared
+from phasenet.tensorizer.function import BudgetSpentError
+from phasenet.tensorizer.pivots import IntArray
+from phasenet.tensorizer.probes import Findings, Probes, squares, uniform
+from phasenet.tensorizer.problem import Problem
 from phasenet.tensorizer.result import HalfSweep, Outcome
 from phasenet.trains.arithmetic import subtract
+from phasenet.trains.born import sample_born
 from phasenet.trains.canonical import round_train
 from phasenet.trains.inner import relative_distance
-from phasenet.trains.train import TensorTrain
+from phasenet.trains.train import FloatArray, TensorTrain
 
 _HALF_SWEEPS = 60
 _PATIENCE = 10
 _SEEDS = 2
 _SEED_CANDIDATES = 64
-_OVERSAMPLING = 1.5
+_OVERSAMPLING = 2.0
+# A function is thin if it vanishes on more than half of the samples.
+_THIN = 0.5
+_THIN_EXAM = 2000
+_BLIND_EVALUATIONS = 3000
 
 
 class Search:
@@ -28,12 +34,8 @@ class Search:
 
     Parameters
     ----------
-    function
-        Function to interpolate.
-    samples
-        Configurations of shape (shots, length) that the construction may use.
-    tol
-        Largest relative L2 error wanted.
+    problem
+        Function, samples and tolerance.
     max_rank
         Largest bond wanted in the end; the search works with more.
     seed
@@ -44,35 +46,53 @@ class Search:
 
     def __init__(
         self,
-        function: CountedFunction,
+        problem: Problem,
         *,
-        samples: IntArray,
-        tol: float,
         max_rank: int,
         seed: int,
         progress: Callable[[HalfSweep], object] | None,
     ) -> None:
         self.train: TensorTrain | None = None
         self.history: list[HalfSweep] = []
-        self._function = function
-        self._target = 0.5 * tol
+        self._problem = problem
+        self._function = problem.function
+        self._target = 0.5 * problem.tol
         self._max_rank = max_rank
         self._progress = progress
         self._rng = stream(seed, "tensorizer", "difference")
-        self._probes = Probes(function, samples=samples, rng=stream(seed, "tensorizer", "probes"))
+        self._probes = Probes(
+            problem.function, samples=problem.samples, rng=stream(seed, "tensorizer", "probes")
+        )
+        seeds = self._seeds()
         self._cross = Cross(
-            function,
-            seeds=self._seeds(),
-            tol=0.3 * tol,
-            alarm=tol,
-            max_rank=int(np.ceil(_OVERSAMPLING * max_rank)),
+            problem.function,
+            seeds=seeds,
+            size=self._probes.size,
+            tol=0.1 * problem.tol,
+            alarm=problem.tol,
+            max_rank=self._working_rank(max_rank),
             rng=stream(seed, "tensorizer", "tests"),
         )
-        self._floor = max(4.0 * function.precision, 0.003 * tol)
+        self._floor = 4.0 * problem.function.precision
         self._best = np.inf
-        self._verifying = False
+        self._verified = 0
         self._idle = 0
-        self._size = 0
+        self._largest = 0
+
+    @property
+    def size(self) -> float:
+        """Root mean square of the function on the samples."""
+        return self._probes.size
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What was done, one phrase each."""
+        charges = self._function.space.charges
+        rank = max((max(sweep.ranks, default=1) for sweep in self.history), default=1)
+        found = [f"cross interpolation up to rank {rank}"]
+        if charges.count:
+            found.append(f"conserved {charges}")
+        return tuple(found)
 
     def run(self) -> Outcome:
         """Return the outcome; the best train is left in ``train``."""
@@ -83,28 +103,40 @@ class Search:
                     return outcome
         except BudgetSpentError:
             return Outcome.BUDGET_SPENT
+        except KeyboardInterrupt:
+            if self.train is None:
+                raise
+            return Outcome.INTERRUPTED
         return Outcome.STAGNATED
 
     def _advance(self, number: int) -> Outcome | None:
         """One half sweep, its probes, and what follows from them."""
+        thin = self._probes.lit < _THIN
+        if thin:
+            self._cross.offer(self._blind_columns())
         train = self._cross.half_sweep(
-            forward=number % 2 == 0, thoroughness=2 if self._verifying else 1
+            forward=number % 2 == 0, thoroughness=2 if self._verified else 1
         )
-        findings = self._probe(train, count=min(512, max(32, self._function.evaluations // 50)))
+        findings = self._probe(train, int(np.clip(self._function.evaluations // 75, 24, 512)))
         previous = self._record(train, findings)
         if findings.error > self._target or self._cross.alarmed:
-            self._verifying = False
+            self._verified = 0
             self._enrich(findings.worst)
             return self._limit(train, findings.error)
-        if not self._verifying:
-            self._verifying = True
+        self._verified += 1
+        if self._verified <= (2 if thin else int(not self._cross.complete)):
             return None
-        self._verifying = False
+        self._verified = 0
         return self._examine(train, previous)
 
-    @property
-    def _ranks(self) -> IntArray:
-        return np.asarray(self.history[-1].ranks if self.history else 0)
+    def _working_rank(self, max_rank: int) -> int:
+        """Rank to work with: more than wanted in the end, as far as the budget allows."""
+        dims = self._function.space.site_dims
+        largest = max(max_rank, int(_OVERSAMPLING * max_rank))
+        # A search that ends at its rank cap costs about twice the blocks of its last half sweep.
+        while largest > max_rank and 2 * _block_entries(dims, largest) > self._function.left:
+            largest = max(max_rank, int(0.95 * largest))
+        return largest
 
     def _record(self, train: TensorTrain, findings: Findings) -> TensorTrain:
         """Enter a half sweep into the history and keep its train if it is the best so far.
@@ -114,6 +146,8 @@ class Search:
         record = HalfSweep(
             ranks=train.bond_dims,
             probe_error=findings.error,
+            data_error=self._problem.data.error(train, otherwise=self.size),
+            uniform_error=self._problem.spread.error(train, otherwise=self.size),
             evaluations=self._function.evaluations,
         )
         self.history.append(record)
@@ -121,24 +155,26 @@ class Search:
             self._progress(record)
         previous = train if self.train is None else self.train
         # Noise makes ranks creep up for ever: only a visible step counts as progress.
-        progress = findings.error < 0.7 * self._best or sum(train.bond_dims) > 1.02 * self._size
+        progress = findings.error < 0.7 * self._best or sum(train.bond_dims) > 1.02 * self._largest
         self._idle = 0 if progress else self._idle + 1
-        self._size = max(self._size, sum(train.bond_dims))
+        self._largest = max(self._largest, sum(train.bond_dims))
         if findings.error <= max(self._best, self._target):
             self._best, self.train = min(self._best, findings.error), train
         return previous
 
-    def _probe(self, train: TensorTrain, *, count: int) -> Findings:
-        samples = self._probes.seen(count // 2)
-        return self._probes.compare(train, samples, self._probes.fresh(count), tol=self._target)
+    def _probe(self, train: TensorTrain, count: int) -> Findings:
+        """Compare with some more samples and as many other configurations."""
+        samples = self._probes.seen(count)
+        others = self._probes.fresh(count, self._cross.prefixes, self._cross.suffixes)
+        return self._probes.compare(train, samples, others, tol=self._target)
 
     def _enrich(self, worst: IntArray) -> None:
-        rank = int(self._ranks.max(initial=1))
-        self._cross.insert(worst[: max(2, rank // 10)])
+        rank = max(self.history[-1].ranks, default=1)
+        self._cross.offer(worst[: max(2, rank // 10)])
 
     def _limit(self, train: TensorTrain, error: float) -> Outcome | None:
         """Outcome of a search that cannot get better, or a finer tolerance to go on with."""
-        rank = int(self._ranks.max(initial=1))
+        rank = max(train.bond_dims, default=1)
         if rank > self._max_rank:
             lost = round_train(train, tol=0.0, max_rank=self._max_rank)[1]
             if lost > 2.0 * self._target and error < 0.5 * lost:
@@ -147,40 +183,50 @@ class Search:
             return Outcome.RANK_CAP if self._idle >= 1 else None
         if self._idle >= _PATIENCE:
             return Outcome.STAGNATED
-        if error > self._target and (self._idle >= 1 or not self._cross.alarmed):
-            self._tighten()
+        if error > self._target and (self._idle >= 2 or not self._cross.alarmed):
+            self._tighten(error)
         return None
 
-    def _tighten(self) -> None:
-        self._cross.tol = min(self._cross.tol, max(0.3 * self._cross.tol, self._floor))
+    def _tighten(self, error: float) -> None:
+        factor = float(np.clip(0.5 * self._target / error, 0.1, 0.5))
+        self._cross.tol = min(self._cross.tol, max(factor * self._cross.tol, self._floor))
 
     def _examine(self, train: TensorTrain, previous: TensorTrain) -> Outcome | None:
         """Converged if many fresh probes and the change since the last train say so."""
-        size = int(np.clip(self._function.evaluations // 8, 300, 10_000))
-        findings = self._probe(train, count=size)
+        size = int(np.clip(self._function.evaluations // 40, 150, 10_000))
+        if self._probes.lit < _THIN:
+            size = max(size, int(min(size / self._probes.lit, _THIN_EXAM)))
+        findings = self._probe(train, size)
         if findings.error > self._target:
             self._enrich(findings.worst)
             return None
         # A train can be right on all samples and wrong elsewhere; where it still changes is where.
-        if relative_distance(previous, train) > self._target:
-            points = sample_squared(subtract(train, previous), 100, self._rng)
+        if not self._cross.complete and relative_distance(previous, train) > self._target:
+            points, _ = sample_born(subtract(train, previous), 100, self._rng)
             found = self._probes.compare(train, self._probes.seen(0), points, tol=self._target)
             if len(found.worst):
                 self._enrich(found.worst)
-                self._tighten()
+                self._tighten(self._target)
                 return None
         return Outcome.CONVERGED
 
+    def _blind_columns(self) -> IntArray:
+        """Configurations at the corners, and once tests pass, others at random.
+
+        Where most samples see nothing, the neighbours of pivots see too little as well.
+        """
+        dims = self._function.space.site_dims
+        last = np.asarray(dims, dtype=np.int64) - 1
+        corners = np.stack((np.zeros_like(last), last))
+        if self._cross.alarmed or not self.history:
+            return corners
+        rows = sum(rank * dim for rank, dim in zip(self.history[-1].ranks, dims, strict=False))
+        count = int(np.clip(_BLIND_EVALUATIONS // rows, 4, 64))
+        return np.concatenate((corners, uniform(dims, count, self._rng)))
+
     def _seeds(self) -> IntArray:
         """Samples with large values that differ much from one another."""
-        samples = self._probes.seen(_SEED_CANDIDATES)
-        samples = samples[first_occurrences(self._function.keys(samples))]
-        sizes = np.abs(self._function(samples)).max(axis=1)
-        if not np.any(sizes):
-            raise SettingsError(
-                f"the function is zero on all of {len(samples)} samples; "
-                "give samples where it is not"
-            )
+        samples, sizes = self._candidates()
         chosen = [int(np.argmax(sizes))]
         while len(chosen) < min(_SEEDS, len(samples)):
             distance = (samples[:, None] != samples[chosen]).mean(axis=2).min(axis=1)
@@ -189,3 +235,30 @@ class Search:
                 break
             chosen.append(int(np.argmax(weight)))
         return samples[chosen]
+
+    def _candidates(self) -> tuple[IntArray, FloatArray]:
+        """Distinct samples, at least one of them where the function is not zero, and its size."""
+        more = _SEED_CANDIDATES
+        while True:
+            samples = self._probes.seen(more)
+            sizes = np.sqrt(squares(self._function(samples)))
+            if sizes.any():
+                return samples, sizes
+            if self._probes.exhausted:
+                raise SettingsError(
+                    f"the function is zero on all of {self._probes.total} samples; "
+                    "give samples where it is not"
+                )
+            more *= 2
+
+
+def _block_entries(dims: tuple[int, ...], rank: int) -> int:
+    """Entries of all blocks (bond, site, bond) of a train whose bonds are as large as they can."""
+    left = [1]
+    for dim in dims[:-1]:
+        left.append(min(rank, left[-1] * dim))
+    right = [1]
+    for dim in dims[:0:-1]:
+        right.append(min(rank, right[-1] * dim))
+    bonds = [min(pair) for pair in zip([*left, 1], [1, *right][::-1], strict=True)]
+    return sum(a * dim * b for a, dim, b in zip(bonds[:-1], dims, bonds[1:], strict=True))

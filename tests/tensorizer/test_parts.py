@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phasenet.errors import SettingsError
 from phasenet.tensorizer.cache import ValueCache
-from phasenet.tensorizer.function import BudgetSpentError, CountedFunction
-from phasenet.tensorizer.pivots import Pivots, joined
-from phasenet.tensorizer.probes import Probes, sample_squared, uniform
+from phasenet.tensorizer.charges import Charges, discovered, magnetisation
+from phasenet.tensorizer.function import BudgetSpentError, ChargeBrokenError, CountedFunction
+from phasenet.tensorizer.pivots import PivotSpace, joined
+from phasenet.tensorizer.probes import Probes, uniform
 from phasenet.tensorizer.skeleton import independent_columns, skeleton
 from phasenet.trains.train import TensorTrain
 
@@ -19,7 +21,7 @@ def test_skeleton_rebuilds_a_matrix_from_its_rows(seed, rows, columns, rank):
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=(rows, rank)) @ rng.normal(size=(rank, columns))
     sticky = rng.random(rows) < 0.3
-    found = skeleton(matrix, tol=1e-11, max_rank=12, sticky=sticky)
+    found = skeleton(matrix, atol=1e-11 * np.abs(matrix).max(), max_rank=12, sticky=sticky)
     np.testing.assert_allclose(
         found.interpolation @ matrix[found.rows], matrix, atol=1e-7 * np.abs(matrix).max()
     )
@@ -32,8 +34,8 @@ def test_skeleton_prefers_old_pivots_and_respects_the_cap():
     matrix = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 8))
     old = rng.permutation(20)[:3]
     sticky = np.isin(np.arange(20), old)
-    assert set(skeleton(matrix, tol=1e-10, max_rank=9, sticky=sticky).rows) == set(old)
-    assert len(skeleton(matrix, tol=1e-10, max_rank=2).rows) == 2
+    assert set(skeleton(matrix, atol=1e-10, max_rank=9, sticky=sticky).rows) == set(old)
+    assert len(skeleton(matrix, atol=1e-10, max_rank=2).rows) == 2
 
 
 def test_independent_columns_ignore_noise():
@@ -58,32 +60,37 @@ def test_cache_returns_what_was_stored(seed, sizes):
     assert len(cache) == len(keys)
 
 
+def space(dims, charges=None):
+    charges = Charges.none(dims) if charges is None else charges
+    return PivotSpace(dims, charges, None, np.random.default_rng(0))
+
+
 def test_pivots_extend_join_and_hash_consistently():
-    rng = np.random.default_rng(0)
-    site_keys = rng.integers(2**64, size=(5, 3), dtype=np.uint64)
-    points = rng.integers(3, size=(6, 5))
-    left = Pivots.of(points, 1, site_keys, on_left=True).extended(site_keys[2])
-    right = Pivots.of(points, 2, site_keys, on_left=False)
+    sites = space((3,) * 5)
+    points = np.random.default_rng(0).integers(3, size=(6, 5))
+    left = sites.extended(sites.parts(points, on_left=True)[1], 2)
+    right = sites.parts(points, on_left=False)[2]
+    assert np.array_equal(
+        right.states, points[np.sort(np.unique(points[:, 3:], axis=0, return_index=True)[1]), 3:]
+    )
     i, j = np.divmod(np.arange(len(left) * len(right)), len(right))
     whole = joined(left, right, i, j)
     assert np.array_equal(whole, joined(right, left, j, i))
-    keys = site_keys[np.arange(5), whole].sum(axis=1, dtype=np.uint64)
-    assert np.array_equal(keys, left.keys[i] + right.keys[j])
+    assert np.array_equal(sites.keys(whole), left.keys[i] + right.keys[j])
     assert len(left.union(left)) == len(left)
     assert np.all(left.take(np.array([1, 2])).within(left))
 
 
-def counted(function, *, budget=1000):
-    return CountedFunction(
-        function, site_dims=(2,) * 6, max_evaluations=budget, batch_size=7, seed=0
-    )
+def counted(function, *, budget=1000, charges=None):
+    return CountedFunction(function, space((2,) * 6, charges), max_evaluations=budget, batch_size=7)
 
 
 def test_block_agrees_with_single_calls_and_costs_nothing_twice():
     function = counted(lambda x: (x @ 2 ** np.arange(6)).astype(float))
     points = uniform((2,) * 6, 5, np.random.default_rng(0))
-    left = Pivots.of(points, 2, function.site_keys, on_left=True)
-    right = Pivots.of(points, 2, function.site_keys, on_left=False)
+    function(points)
+    left = function.space.parts(points, on_left=True)[2]
+    right = function.space.parts(points, on_left=False)[2]
     block = function.block(right, left)
     spent = function.evaluations
     assert spent == len(left) * len(right)
@@ -100,17 +107,58 @@ def test_budget_is_never_overspent():
     assert function.evaluations <= 10
 
 
-def test_samples_of_a_train_follow_its_square():
+def test_pairs_outside_the_sector_are_never_evaluated():
+    asked = []
+
+    def half_filled(x):
+        asked.append(x.copy())
+        return (x.sum(axis=1) == 3) * 1.0
+
+    function = counted(half_filled, charges=magnetisation((2,) * 6, 3))
+    points = np.array([[0, 1, 0, 1, 0, 1], [1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    function(points)
+    parts = [function.space.parts(points, on_left=side)[2] for side in (True, False)]
+    block = function.block(*parts)[:, :, 0]
+    charge = parts[0].states.sum(axis=1)[:, None] + parts[1].states.sum(axis=1)
+    assert np.array_equal(block, charge == 3)
+    assert np.all(np.concatenate(asked).sum(axis=1) == 3)
+
+
+def test_a_value_outside_the_sector_breaks_the_charge():
+    function = counted(lambda x: np.ones(len(x)), charges=magnetisation((2,) * 6, 3))
+    with pytest.raises(ChargeBrokenError):
+        function(np.array([[0, 0, 0, 0, 0, 1]]))
+
+
+def test_charges_of_a_two_species_chain_are_discovered():
     rng = np.random.default_rng(0)
-    cores = tuple(rng.normal(size=shape) for shape in ((1, 2, 3), (3, 2, 3, 2), (3, 2, 1)))
-    train = TensorTrain(cores=cores, output_site=1)
-    shots = 20_000
-    drawn = sample_squared(train, shots, rng) @ [4, 2, 1]
-    grid = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
-    weights = np.sum(train(grid) ** 2, axis=1)
-    weights /= weights.sum()
-    sigma = np.sqrt(weights * (1 - weights) / shots)
-    assert np.all(np.abs(np.bincount(drawn, minlength=8) / shots - weights) < 5 * sigma)
+    up = np.argsort(rng.random((900, 8)), axis=1) < 3
+    down = np.argsort(rng.random((900, 8)), axis=1) < 5
+    samples = up + 2 * down
+    found = discovered(samples, (4,) * 8)
+    assert found.count == 2
+    assert not found.moduli.any()
+    assert found.allowed(found.of(samples)).all()
+    everywhere = rng.integers(4, size=(4000, 8))
+    inside = ((everywhere % 2).sum(axis=1) == 3) & ((everywhere // 2).sum(axis=1) == 5)
+    assert np.array_equal(found.allowed(found.of(everywhere)), inside)
+
+
+def test_a_parity_is_discovered_and_no_charge_where_there_is_none():
+    rng = np.random.default_rng(0)
+    samples = rng.integers(2, size=(900, 12))
+    assert discovered(samples, (2,) * 12).count == 0
+    even = samples[samples.sum(axis=1) % 2 == 0]
+    found = discovered(even, (2,) * 12)
+    assert found.moduli.tolist() == [2]
+    assert np.array_equal(found.allowed(found.of(samples)), samples.sum(axis=1) % 2 == 0)
+    assert "modulo 2" in str(found)
+    assert discovered(even[:10], (2,) * 12).count == 0
+
+
+def test_a_negative_modulus_is_an_error():
+    with pytest.raises(SettingsError, match="modulus is -2"):
+        magnetisation((2, 2), 0, modulus=-2)
 
 
 def test_probes_find_the_worst_configurations_once():
@@ -119,8 +167,12 @@ def test_probes_find_the_worst_configurations_once():
     probes = Probes(function, samples=samples, rng=np.random.default_rng(1))
     constant = TensorTrain(cores=(np.ones((1, 2, 1)),) * 6)
     peak = np.ones((2, 6), dtype=int)
+    assert len(probes.seen(20)) == 20 and len(probes.seen(100)) == 50
+    assert probes.exhausted
+    assert probes.lit == 1.0
     found = probes.compare(constant, samples[:5] * 0, peak, tol=1e-6)
     assert found.worst.tolist() == [[1] * 6]
     assert found.error == pytest.approx(5 / 6)
-    assert len(probes.seen(20)) == 20 and len(probes.seen(100)) == 50
+    pivots = [function.space.parts(samples[:3], on_left=side) for side in (True, False)]
     assert probes.fresh(10).shape == (12, 6)
+    assert probes.fresh(12, *pivots).shape == (12, 6)

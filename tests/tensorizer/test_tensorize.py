@@ -8,6 +8,7 @@ import pytest
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.seeds import stream
 from phasenet.tensorizer import Outcome, tensorize
+from phasenet.tensorizer.problem import prepare
 from phasenet.trains.canonical import right_canonical
 from phasenet.trains.inner import relative_distance
 from phasenet.trains.train import TensorTrain
@@ -166,9 +167,10 @@ def test_budget_below_one_half_sweep_is_an_error():
 
 def test_every_configuration_is_asked_once_and_counted():
     recorder = Recorder(convolutional_net(2))
-    found = tensorize(recorder, samples=uniform(12, 2), site_dims=[2] * 12, batch_size=50)
+    found = tensorize(recorder, samples=uniform(12, 2), site_dims=[2] * 12, batch_bytes=50 * 12 * 8)
     asked = np.concatenate(recorder.asked)
-    assert len(asked) == found.evaluations == len(np.unique(asked, axis=0))
+    # Sixteen are asked once more, to see whether the function is deterministic.
+    assert len(asked) - 16 == found.evaluations == len(np.unique(asked, axis=0))
     assert max(len(batch) for batch in recorder.asked) <= 50
     assert asked.dtype == np.int64
 
@@ -245,7 +247,13 @@ def test_unequal_site_dims():
 )
 def test_wrong_shape_is_one_clear_error(function, message):
     with pytest.raises(ShapeError, match=message):
-        tensorize(function, samples=uniform(8, 2), site_dims=[2] * 8, batch_size=20)
+        tensorize(function, samples=uniform(8, 2), site_dims=[2] * 8, batch_bytes=20 * 8 * 8)
+
+
+def test_a_function_that_changes_is_one_clear_error():
+    rng = np.random.default_rng(0)
+    with pytest.raises(SettingsError, match="wanted a deterministic function"):
+        tensorize(lambda x: rng.normal(size=len(x)), samples=uniform(8, 2), site_dims=[2] * 8)
 
 
 def test_nan_and_zero_are_one_clear_error():
@@ -262,7 +270,7 @@ def test_nan_and_zero_are_one_clear_error():
     [
         ({"tol": 0.0}, "tol is 0.0"),
         ({"max_rank": 0}, "max_rank is 0"),
-        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_bytes": 0}, "batch_bytes is 0"),
         ({"max_evaluations": 3}, "max_evaluations is 3"),
         ({"samples": np.zeros((1, 4), dtype=int)}, "there are 1 samples"),
         ({"site_dims": []}, "site_dims is"),
@@ -301,8 +309,17 @@ def test_the_held_out_error_is_stated_for_the_rounded_train():
     net = dense_net(12)
     samples = uniform(12, 2)
     found = tensorize(net, samples=samples, site_dims=[2] * 12, max_rank=6)
-    order = stream(0, "tensorizer", "split").permutation(len(samples))
-    held_out = samples[order[: len(samples) // 4]]
+    problem = prepare(
+        net,
+        samples=samples,
+        site_dims=[2] * 12,
+        tol=1e-6,
+        charges=None,
+        max_evaluations=10_000,
+        batch_bytes=2**20,
+        seed=0,
+    )
+    held_out = problem.data.points
     wanted = net(held_out)
     error = np.linalg.norm(found.train(held_out) - wanted) / np.linalg.norm(wanted)
     assert found.data_error == pytest.approx(error)
