@@ -98,7 +98,7 @@ def discovered(samples: _IntArray, site_dims: Sequence[int]) -> Charges:
     >>> samples = np.argsort(rng.random((300, 6)), axis=1) % 2
     >>> found = discovered(samples, (2,) * 6)
     >>> print(found.totals.tolist(), [int(w[1, 0] - w[0, 0]) for w in found.weights])
-    [-3] [-1, -1, -1, -1, -1, -1]
+    [3] [-1, -1, -1, -1, -1, -1]
     """
     nothing = Charges.none(site_dims)
     samples = np.unique(samples[:_SAMPLES], axis=0)

@@ -66,6 +66,7 @@ class CountedFunction:
     batch_size
         Largest number of configurations in one call.
 
+    >>> from phasenet.tensorizer.charges import Charges
     >>> space = PivotSpace((2, 2), Charges.none((2, 2)), None, np.random.default_rng(0))
     >>> counted = CountedFunction(lambda x: x.sum(axis=1), space, max_evaluations=9, batch_size=4)
     >>> values = counted(np.array([[0, 1], [1, 1], [0, 1]]))

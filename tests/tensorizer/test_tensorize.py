@@ -160,6 +160,32 @@ def test_spent_budget_is_an_outcome():
     assert found.data_error > found.tol
 
 
+def interrupted_after(function, calls):
+    """Function during whose n-th call the user presses Ctrl-C."""
+    done = []
+
+    def slow(x):
+        done.append(len(x))
+        if len(done) == calls:
+            raise KeyboardInterrupt
+        return function(x)
+
+    return slow
+
+
+def test_interruption_gives_the_best_train_so_far():
+    net = interrupted_after(dense_net(16), 60)
+    found = tensorize(net, samples=uniform(16, 2), site_dims=[2] * 16)
+    assert found.outcome is Outcome.INTERRUPTED
+    assert found.data_error == pytest.approx(found.history[-1].data_error, rel=0.5)
+    assert "best train so far" in str(found)
+
+
+def test_interruption_before_there_is_a_train_goes_on_its_way():
+    with pytest.raises(KeyboardInterrupt):
+        tensorize(interrupted_after(dense_net(16), 5), samples=uniform(16, 2), site_dims=[2] * 16)
+
+
 def test_budget_below_one_half_sweep_is_an_error():
     with pytest.raises(SettingsError, match="ends within the first half sweep"):
         tensorize(dense_net(16), samples=uniform(16, 2), site_dims=[2] * 16, max_evaluations=100)
