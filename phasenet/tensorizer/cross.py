@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from phasenet.tensorizer.function import CountedFunction
-from phasenet.tensorizer.pivots import BoolArray, IntArray, Pivots
+from phasenet.tensorizer.pivots import BoolArray, IntArray, Pivots, first_occurrences
 from phasenet.tensorizer.skeleton import Skeleton, independent_columns, skeleton
 from phasenet.trains.train import Array, TensorTrain
 
@@ -87,6 +87,18 @@ class Cross:
     def offer(self, configurations: IntArray) -> None:
         """Let the next half sweep try parts of whole configurations as pivots of every cut."""
         self._offers = np.concatenate((self._offers, configurations))
+
+    def evaluated(self) -> IntArray:
+        """Return the configurations of all present blocks, as far as they have been evaluated."""
+        space = self._space
+        near, found = space.empty(on_left=True), []
+        for site in range(self._length):
+            last = site == self._length - 1
+            far = space.empty(on_left=False) if last else self.suffixes[site]
+            found.append(self._function.known_pairs(space.extended(near, site), far))
+            near = near if last else self.prefixes[site]
+        points = np.concatenate(found)
+        return points[first_occurrences(space.keys(points))]
 
     def half_sweep(self, *, forward: bool, thoroughness: int = 1) -> TensorTrain:
         """Return the train of one pass over the chain; its output leg is on the last site visited.

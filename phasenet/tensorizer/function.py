@@ -144,6 +144,16 @@ class CountedFunction:
             values[inside] = self._pairs(near, far, keys[inside], inside)
         return values.reshape(len(near), len(far), -1)
 
+    def known(self, configurations: IntArray) -> BoolArray:
+        """Return at which configurations the function has been evaluated."""
+        return np.asarray(self._find(self.space.keys(configurations)) >= 0)
+
+    def known_pairs(self, near: Pivots, far: Pivots) -> IntArray:
+        """Return the configurations joined from two sets of pivots that have been evaluated."""
+        keys = (near.keys[:, None] + far.keys).reshape(-1)
+        i, j = np.divmod(np.flatnonzero(self._find(keys) >= 0), len(far))
+        return joined(near, far, i, j)
+
     def repeated(self, configurations: IntArray) -> Array:
         """Return what the function says when it is asked again, without entering it anywhere."""
         return self._checked(self._function(configurations), configurations)

@@ -94,6 +94,10 @@ class Search:
             found.append(f"conserved {charges}")
         return tuple(found)
 
+    def evaluated(self) -> IntArray:
+        """Return the configurations at which the interpolation knows the function."""
+        return self._cross.evaluated()
+
     def run(self) -> Outcome:
         """Return the outcome; the best train is left in ``train``."""
         try:

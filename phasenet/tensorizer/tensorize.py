@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from phasenet.errors import SettingsError
 from phasenet.tensorizer.charges import Charges
+from phasenet.tensorizer.finish import fitted
 from phasenet.tensorizer.function import BatchFunction, ChargeBrokenError
 from phasenet.tensorizer.problem import Problem, prepare
 from phasenet.tensorizer.result import HalfSweep, Outcome, Tensorization
@@ -13,6 +15,8 @@ from phasenet.tensorizer.search import Search
 from phasenet.trains.canonical import round_train
 from phasenet.trains.train import Array
 
+Method = Literal["auto", "cross"]
+_UNFINISHED = (Outcome.RANK_CAP, Outcome.STAGNATED, Outcome.BUDGET_SPENT)
 _log = logging.getLogger(__name__)
 
 
@@ -24,6 +28,7 @@ def tensorize(
     tol: float = 1e-6,
     max_rank: int = 64,
     seed: int = 0,
+    method: Method = "auto",
     charges: Charges | None = None,
     max_evaluations: int = 2_000_000,
     batch_bytes: int = 2**24,
@@ -49,6 +54,9 @@ def tensorize(
         Largest bond dimension of the result.
     seed
         Seed of all random choices; the same inputs give the same train.
+    method
+        ``"cross"``: cross interpolation. ``"auto"``: the same, then least squares on samples
+        where the rank or the evaluations did not suffice.
     charges
         Charges outside whose sector the function is zero. By default they are looked for in the
         samples and tested; ``Charges.none(site_dims)`` forbids that.
@@ -88,6 +96,11 @@ def tensorize(
             f"max_evaluations={max_evaluations} ends within the first half sweep; raise it"
         )
     train, lost = round_train(search.train, tol=0.1 * problem.tol, max_rank=max_rank)
+    steps = search.steps
+    if method == "auto" and (outcome in _UNFINISHED or lost > problem.tol):
+        fit = fitted(train, problem, search.evaluated(), seed=seed)
+        if fit is not None:
+            train, steps = fit.train, (*steps, fit.step)
     data_error = problem.data.error(train, otherwise=search.size)
     result = Tensorization(
         train=train,
@@ -97,7 +110,7 @@ def tensorize(
         tol=problem.tol,
         evaluations=problem.function.evaluations,
         seconds=time.perf_counter() - start,
-        steps=search.steps,
+        steps=steps,
         history=tuple(search.history),
     )
     _log.info("%s", result)
