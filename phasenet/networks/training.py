@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from phasenet.errors import SettingsError
 from phasenet.networks.convolutional import (
@@ -16,6 +15,8 @@ from phasenet.networks.convolutional import (
     load_weights,
     weights_of,
 )
+from phasenet.networks.functions import logits_function
+from phasenet.networks.functions import stored_functions as stored_functions
 from phasenet.networks.nulls import bayes_decisions, class_balance, fit_local_classifier
 from phasenet.records import Score, Snapshots, TrainedNetwork
 from phasenet.seeds import derived_seed
@@ -26,7 +27,6 @@ from phasenet.trains.train import Array, FloatArray, IntArray
 Progress = Callable[[int, str], None]
 
 SCORED_SPLITS = ("test", "critical")
-_EVALUATION_BATCH = 16384
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def train_classifier(
         torch.manual_seed(derived_seed(seed, "network", "initial weights"))
         network = build(architecture)
         history, outcome = _fit(network, snapshots, settings, seed, progress)
-        decide = {
+        decide: dict[str, Callable[[Array], FloatArray]] = {
             "network": logits_function(network),
             "local features": fit_local_classifier(snapshots),
         }
@@ -87,35 +87,6 @@ def train_classifier(
             scores=scores,
             outcome=outcome,
         )
-
-
-def logits_function(network: ConvolutionalClassifier) -> Callable[[Array], FloatArray]:
-    """Batch function: local states (shots, sites) to logits (shots, classes), float64."""
-
-    def logits(spins: Array) -> FloatArray:
-        with torch.no_grad():
-            parts = [
-                network(torch.from_numpy(np.ascontiguousarray(spins[start : start + batch])))
-                for start in range(0, len(spins), batch)
-            ]
-        return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
-
-    batch = _EVALUATION_BATCH
-    return logits
-
-
-def stored_functions(
-    record: TrainedNetwork,
-) -> tuple[Callable[[Array], FloatArray], Callable[[Array], FloatArray]]:
-    """Batch functions of a stored classifier: logits and class probabilities, in float64."""
-    network = build(record.architecture)
-    load_weights(network, record.weights)
-    logits = logits_function(network.double())
-
-    def probabilities(spins: Array) -> FloatArray:
-        return np.asarray(softmax(logits(spins), axis=1))
-
-    return logits, probabilities
 
 
 def _architecture(snapshots: Snapshots, settings: TrainSettings) -> dict[str, Any]:

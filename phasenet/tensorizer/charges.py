@@ -12,9 +12,9 @@ _IntArray = NDArray[np.int64]
 
 _MOST_CHARGES = 3
 _LARGEST_WEIGHT = 64
-_SAMPLES = 4000
-# Fewer samples than this for each unknown weight would show charges by chance.
+# Fewer distinct samples than this for each unknown weight would show charges by chance.
 _SAMPLES_PER_WEIGHT = 2
+_MORE_SAMPLES = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,20 +101,22 @@ def discovered(samples: _IntArray, site_dims: Sequence[int]) -> Charges:
     [3] [-1, -1, -1, -1, -1, -1]
     """
     nothing = Charges.none(site_dims)
-    samples = np.unique(samples[:_SAMPLES], axis=0)
     columns = sum(site_dims) - len(site_dims)
-    if columns == 0 or len(samples) < _SAMPLES_PER_WEIGHT * columns:
+    some = samples[: _SAMPLES_PER_WEIGHT * columns + _MORE_SAMPLES]
+    mixed = some @ np.random.default_rng(0).normal(size=len(site_dims))
+    if columns == 0 or len(np.unique(mixed)) < _SAMPLES_PER_WEIGHT * columns:
         return nothing
     # The last state of each site has weight zero: a constant of the site can always be moved away.
     hot = np.concatenate(
-        [samples[:, site, None] == np.arange(dim - 1) for site, dim in enumerate(site_dims)], axis=1
+        [some[:, site, None] == np.arange(dim - 1) for site, dim in enumerate(site_dims)], axis=1
     )
     vectors, modulus = _integer_null_vectors(hot), 0
     if len(vectors) == 0:
         vectors, modulus = _parity_null_vectors(hot), 2
     if not 0 < len(vectors) <= _MOST_CHARGES:
         return nothing
-    return _charges(vectors, samples, site_dims, modulus)
+    found = _charges(vectors, samples, site_dims, modulus)
+    return found if found.allowed(found.of(samples)).all() else nothing
 
 
 def _charges(

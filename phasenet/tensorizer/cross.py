@@ -231,7 +231,7 @@ class Cross:
         self, cut: _Cut, choice: Skeleton, known: Array, rows: IntArray, columns: IntArray
     ) -> Array:
         """Function minus its interpolation on a product of rows and columns."""
-        true = self._function.block(cut.rows.take(rows), cut.columns.take(columns))
+        true = self._function.block(cut.rows, cut.columns, rows, columns)
         part = known[:, columns]
         rebuilt = choice.interpolation[rows] @ part.reshape(len(part), -1)
         return np.asarray(true - rebuilt.reshape(true.shape))

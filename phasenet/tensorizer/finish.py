@@ -1,15 +1,15 @@
-"""The last step of a construction that could not converge: rounding, then least squares."""
+"""Least squares after a construction that could not converge."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from phasenet.seeds import stream
+from phasenet.tensorizer.construction import Construction
 from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.polish import group_weights, polish
 from phasenet.tensorizer.probes import uniform
 from phasenet.tensorizer.problem import Problem
-from phasenet.trains.train import TensorTrain
 
 _SAMPLES = 8000
 _UNIFORM = 20_000
@@ -18,65 +18,58 @@ _DATA_SHARE = 0.5
 _WORK = 1e9
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Finished:
-    """Train after least squares, and one phrase on what was done."""
-
-    train: TensorTrain
-    step: str
-
-
-def fitted(
-    train: TensorTrain, problem: Problem, evaluated: IntArray, *, seed: int
-) -> Finished | None:
-    """Train of the same bonds that is closer to the function on samples; None if none was found.
+def fitted(found: Construction, problem: Problem, *, seed: int) -> Construction:
+    """Construction whose train, of the same bonds, is closer to the function on samples.
 
     Half of the weight is on samples, half on uniform configurations and, in a chain so short that
     they are a fair part of all configurations, on those of the cross interpolation. Uses what is
-    left of the evaluations.
+    left of the evaluations; where nothing better is found, the construction comes back as it was.
 
     Parameters
     ----------
-    train
-        Train to start from.
+    found
+        Construction to start from.
     problem
         Function and samples.
-    evaluated
-        Configurations at which the cross interpolation knows the function.
     seed
         Seed of the uniform configurations and of the fit.
     """
-    function, dims = problem.function, train.site_dims
-    bond = max(train.bond_dims, default=1)
-    most = max(256, int(_WORK / (bond**2 * train.length * function.outputs)))
-    samples = problem.samples[: min(_SAMPLES, most // 2)]
-    configurations = float(np.prod(np.asarray(dims, dtype=float)))
-    count = int(min(max(len(samples), configurations / 4), _UNIFORM, most // 2))
-    groups = [_affordable(problem, samples, function.left // 2)]
-    values = [function(groups[0])]
-    rng = stream(seed, "tensorizer", "finish")
-    groups.append(_affordable(problem, uniform(dims, count, rng), function.left))
-    if configurations <= 16 * _UNIFORM:
-        groups.append(evaluated)
-    groups = [group for group in groups if len(group)]
-    values += [function(group) for group in groups[1:]]
+    function = problem.function
+    groups = _groups(found, problem, seed)
+    values = [function(group) for group in groups]
     others = sum(len(group) for group in groups[1:])
-    shares = [_DATA_SHARE, *((1 - _DATA_SHARE) * len(group) / others for group in groups[1:])]
     if others == 0 or not values[0].any():
-        return None
+        return found
+    shares = [_DATA_SHARE, *((1 - _DATA_SHARE) * len(group) / others for group in groups[1:])]
+    targets = np.concatenate(values)
     fit = polish(
-        train,
+        found.train,
         np.concatenate(groups),
-        np.concatenate(values) if train.outputs is not None else np.concatenate(values)[:, 0],
+        targets if function.vector_valued else targets[:, 0],
         weights=group_weights(values, shares),
         seed=seed,
     )
     if not fit.error_after < fit.error_before:
-        return None
-    return Finished(
-        train=fit.train,
-        step=f"least squares on {len(groups[0])} samples and {others} other configurations",
-    )
+        return found
+    step = f"least squares on {len(groups[0])} samples and {others} other configurations"
+    return replace(found, train=fit.train, steps=(*found.steps, step))
+
+
+def _groups(found: Construction, problem: Problem, seed: int) -> list[IntArray]:
+    """Samples, then other configurations, none of them empty but perhaps the first."""
+    train, function = found.train, problem.function
+    bond, dims = max(train.bond_dims, default=1), train.site_dims
+    most = max(256, int(_WORK / (bond**2 * train.length * function.outputs)))
+    samples = problem.samples[: min(_SAMPLES, most // 2)]
+    configurations = float(np.prod(np.asarray(dims, dtype=float)))
+    count = int(min(max(len(samples), configurations / 4), _UNIFORM, most // 2))
+    samples = _affordable(problem, samples, function.left // 2)
+    spent = int(np.count_nonzero(~function.known(samples)))
+    spread = uniform(dims, count, stream(seed, "tensorizer", "finish"))
+    groups = [samples, _affordable(problem, spread, function.left - spent)]
+    if configurations <= 16 * _UNIFORM:
+        groups.append(found.evaluated)
+    return [groups[0], *(group for group in groups[1:] if len(group))]
 
 
 def _affordable(problem: Problem, points: IntArray, evaluations: int) -> IntArray:

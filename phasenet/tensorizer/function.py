@@ -88,14 +88,14 @@ class CountedFunction:
         self.precision = float(np.finfo(np.float64).eps)
         self._function = function
         self._split = function if isinstance(function, SplitFunction) else None
-        self._max_evaluations = max_evaluations
+        self.max_evaluations = max_evaluations
         self._batch_size = batch_size
         self._cache: ValueCache | None = None
 
     @property
     def left(self) -> int:
         """Number of evaluations that are still allowed."""
-        return self._max_evaluations - self.evaluations
+        return self.max_evaluations - self.evaluations
 
     @property
     def outputs(self) -> int:
@@ -129,20 +129,40 @@ class CountedFunction:
             raise ChargeBrokenError
         return values
 
-    def block(self, near: Pivots, far: Pivots) -> Array:
-        """Return the values at all pairs of pivots, shape (near, far, outputs).
+    def block(
+        self,
+        near: Pivots,
+        far: Pivots,
+        rows: IntArray | slice = slice(None),
+        columns: IntArray | slice = slice(None),
+    ) -> Array:
+        """Return the values at all pairs of chosen pivots, shape (near, far, outputs).
 
         Pairs outside the sector are zero without being evaluated.
         """
-        keys = (near.keys[:, None] + far.keys).reshape(-1)
-        allowed = self._allowed(near, far)
-        if allowed is None:
-            return self._pairs(near, far, keys, None).reshape(len(near), len(far), -1)
-        inside = allowed.reshape(-1).nonzero()[0]
-        values = np.zeros((len(keys), self.outputs), dtype=self._dtype)
-        if len(inside):
-            values[inside] = self._pairs(near, far, keys[inside], inside)
-        return values.reshape(len(near), len(far), -1)
+        keys = near.keys[rows, None] + far.keys[columns]
+        shape, keys = keys.shape, keys.reshape(-1)
+        charges = self.space.charges
+        inside: IntArray | None = None
+        if charges.count:
+            sums = near.charges[rows, None] + far.charges[columns]
+            inside = charges.allowed(sums).reshape(-1).nonzero()[0]
+            keys = keys[inside]
+        entries = self._find(keys)
+        # Pairs of distinct pivots are distinct, so that only the missing ones are ever written out.
+        missing = (entries < 0).nonzero()[0]
+        if len(missing):
+            i, j = np.divmod(missing if inside is None else inside[missing], shape[1])
+            i = i if isinstance(rows, slice) else rows[i]
+            j = j if isinstance(columns, slice) else columns[j]
+            entries[missing] = self._remember(keys[missing], self._new(near, far, i, j))
+        assert self._cache is not None
+        values = self._cache.values(entries)
+        if inside is not None:
+            every = np.zeros((shape[0] * shape[1], self.outputs), dtype=self._dtype)
+            every[inside] = values
+            values = every
+        return values.reshape(*shape, -1)
 
     def known(self, configurations: IntArray) -> BoolArray:
         """Return at which configurations the function has been evaluated."""
@@ -162,24 +182,6 @@ class CountedFunction:
     def _dtype(self) -> "np.dtype[Any]":
         assert self._cache is not None
         return self._cache.dtype
-
-    def _allowed(self, near: Pivots, far: Pivots) -> BoolArray | None:
-        charges = self.space.charges
-        if charges.count == 0:
-            return None
-        return charges.allowed(near.charges[:, None] + far.charges)
-
-    def _pairs(self, near: Pivots, far: Pivots, keys: KeyArray, pairs: IntArray | None) -> Array:
-        """Return the values at pairs (near, far), all of them or those with the numbers given."""
-        entries = self._find(keys)
-        # Pairs of distinct pivots are distinct, so that only the missing ones are ever written out.
-        missing = (entries < 0).nonzero()[0]
-        if len(missing):
-            i, j = np.divmod(missing if pairs is None else pairs[missing], len(far))
-            values = self._new(near, far, i, j)
-            entries[missing] = self._remember(keys[missing], values)
-        assert self._cache is not None
-        return self._cache.values(entries)
 
     def _new(self, near: Pivots, far: Pivots, i: IntArray, j: IntArray) -> Array:
         if len(i) > self.left:

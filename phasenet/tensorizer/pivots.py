@@ -147,12 +147,22 @@ class PivotSpace:
 
     def extended(self, pivots: Pivots, site: int) -> Pivots:
         """Return all pivots of the cut one site further; the state of that site runs fastest."""
-        dim = self.site_dims[site]
-        return self._grown(
-            pivots,
-            site,
-            np.repeat(np.arange(len(pivots)), dim),
-            np.tile(np.arange(dim), len(pivots)),
+        dim, count, sites = self.site_dims[site], len(pivots), pivots.states.shape[1]
+        on_left, local = pivots.on_left, np.arange(dim)
+        states = np.empty((count, dim, sites + 1), dtype=np.int64)
+        states[:, :, slice(sites) if on_left else slice(1, None)] = pivots.states[:, None]
+        states[:, :, sites if on_left else 0] = local
+        charges = pivots.charges[:, None] + self.charges.weights[site]
+        features = pivots.features
+        if features is not None:
+            parents = np.repeat(np.arange(count), dim)
+            features = self._step(features[parents], site, np.tile(local, count), on_left)
+        return Pivots(
+            states=states.reshape(count * dim, sites + 1),
+            keys=(pivots.keys[:, None] + self._keys[site]).reshape(-1),
+            charges=charges.reshape(count * dim, -1) if charges.size else _uncharged(count * dim),
+            features=features,
+            on_left=on_left,
         )
 
     def parts(self, configurations: IntArray, *, on_left: bool) -> list[Pivots]:
@@ -177,9 +187,7 @@ class PivotSpace:
         old = pivots.states[parents]
         features = pivots.features
         if features is not None:
-            assert self._extender is not None
-            step = self._extender.extend_prefixes if on_left else self._extender.extend_suffixes
-            features = step(features[parents], site, states)
+            features = self._step(features[parents], site, states, on_left)
         return Pivots(
             states=np.concatenate((old, column) if on_left else (column, old), axis=1),
             keys=pivots.keys[parents] + self._keys[site][states],
@@ -188,10 +196,19 @@ class PivotSpace:
             on_left=on_left,
         )
 
+    def _step(self, features: Any, site: int, states: IntArray, on_left: bool) -> Any:
+        assert self._extender is not None
+        step = self._extender.extend_prefixes if on_left else self._extender.extend_suffixes
+        return step(features, site, states)
+
     def _start(self, states: IntArray, on_left: bool) -> Any:
         if self._extender is None:
             return None
         return self._extender.prefixes(states) if on_left else self._extender.suffixes(states)
+
+
+def _uncharged(count: int) -> IntArray:
+    return np.zeros((count, 0), dtype=np.int64)
 
 
 def joined(near: Pivots, far: Pivots, i: IntArray, j: IntArray) -> IntArray:

@@ -10,6 +10,7 @@ from phasenet.tensorizer.pivots import IntArray, Pivots, first_occurrences
 from phasenet.trains.train import Array, FloatArray, TensorTrain
 
 _DARK = 1e-24
+_CUTS = 4
 _FIRST, _LATEST = 64, 448
 _VANISHING = 1e-4
 
@@ -162,14 +163,12 @@ class Probes:
         """Samples, half of them uniform ones, with one part replaced by a pivot."""
         points = self._parents(count).copy()
         points[::2] = uniform(self._function.space.site_dims, len(points[::2]), self._rng)
-        cuts = self._rng.integers(len(sets), size=count)
-        for cut in np.unique(cuts):
-            rows, pivots = np.flatnonzero(cuts == cut), sets[cut]
-            chosen = pivots.states[self._rng.integers(len(pivots), size=len(rows))]
-            if pivots.on_left:
-                points[rows, : cut + 1] = chosen
-            else:
-                points[rows, cut + 1 :] = chosen
+        parts = self._rng.permutation(len(sets))[: max(_CUTS, count // 64)]
+        for start, cut in enumerate(parts):
+            pivots, rows = sets[cut], slice(start, None, len(parts))
+            chosen = self._rng.integers(len(pivots), size=len(points[rows]))
+            sites = slice(cut + 1) if pivots.on_left else slice(cut + 1, None)
+            points[rows, sites] = pivots.states[chosen]
         return points
 
     def _mutations(self, count: int) -> IntArray:

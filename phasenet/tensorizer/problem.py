@@ -110,6 +110,13 @@ def prepare(
     )
 
 
+def zero_on(samples: int) -> SettingsError:
+    """Error of a function that vanishes on all samples, of which there are so many."""
+    return SettingsError(
+        f"the function is zero on all of {samples} samples; give samples where it is not"
+    )
+
+
 def _split(samples: IntArray, max_evaluations: int, seed: int) -> tuple[IntArray, IntArray]:
     """Samples for the construction, the first ones first, and samples held out from it."""
     first = min(FIRST, len(samples) // 2)

@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from phasenet.errors import SettingsError
 from phasenet.seeds import stream
 from phasenet.tensorizer.cross import Cross
 from phasenet.tensorizer.function import BudgetSpentError
 from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.probes import Findings, Probes, squares, uniform
-from phasenet.tensorizer.problem import Problem
+from phasenet.tensorizer.problem import Problem, zero_on
 from phasenet.tensorizer.result import HalfSweep, Outcome
 from phasenet.trains.arithmetic import subtract
 from phasenet.trains.born import sample_born
@@ -249,10 +248,7 @@ class Search:
             if sizes.any():
                 return samples, sizes
             if self._probes.exhausted:
-                raise SettingsError(
-                    f"the function is zero on all of {self._probes.total} samples; "
-                    "give samples where it is not"
-                )
+                raise zero_on(self._probes.total)
             more *= 2
 
 

@@ -3,19 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from phasenet.errors import SettingsError
 from phasenet.tensorizer.charges import Charges
+from phasenet.tensorizer.construction import Construction
 from phasenet.tensorizer.finish import fitted
 from phasenet.tensorizer.function import BatchFunction, ChargeBrokenError
 from phasenet.tensorizer.problem import Problem, prepare
 from phasenet.tensorizer.result import HalfSweep, Outcome, Tensorization
 from phasenet.tensorizer.search import Search
+from phasenet.tensorizer.sketched import sketched
 from phasenet.trains.canonical import round_train
 from phasenet.trains.train import Array
 
-Method = Literal["auto", "cross"]
+Method = Literal["auto", "cross", "sketch"]
 _UNFINISHED = (Outcome.RANK_CAP, Outcome.STAGNATED, Outcome.BUDGET_SPENT)
 _log = logging.getLogger(__name__)
 
@@ -55,8 +57,9 @@ def tensorize(
     seed
         Seed of all random choices; the same inputs give the same train.
     method
-        ``"cross"``: cross interpolation. ``"auto"``: the same, then least squares on samples
-        where the rank or the evaluations did not suffice.
+        ``"cross"``: cross interpolation. ``"sketch"``: TT-RSS, which takes its pivots from the
+        samples. ``"auto"``: cross interpolation, then least squares on samples where the rank or
+        the evaluations did not suffice.
     charges
         Charges outside whose sector the function is zero. By default they are looked for in the
         samples and tested; ``Charges.none(site_dims)`` forbids that.
@@ -79,7 +82,7 @@ def tensorize(
     2 CONVERGED True
     """
     start = time.perf_counter()
-    _check_settings(tol, max_rank, max_evaluations, batch_bytes)
+    _check_settings(tol, max_rank, max_evaluations, batch_bytes, method)
     problem = prepare(
         function,
         samples=samples,
@@ -90,31 +93,51 @@ def tensorize(
         batch_bytes=batch_bytes,
         seed=seed,
     )
-    search, outcome = _searched(problem, max_rank, seed, progress)
-    if search.train is None:
-        raise SettingsError(
-            f"max_evaluations={max_evaluations} ends within the first half sweep; raise it"
-        )
-    train, lost = round_train(search.train, tol=0.1 * problem.tol, max_rank=max_rank)
-    steps = search.steps
-    if method == "auto" and (outcome in _UNFINISHED or lost > problem.tol):
-        fit = fitted(train, problem, search.evaluated(), seed=seed)
-        if fit is not None:
-            train, steps = fit.train, (*steps, fit.step)
-    data_error = problem.data.error(train, otherwise=search.size)
+    if method == "sketch":
+        found = sketched(problem, function, max_rank=max_rank, seed=seed)
+    else:
+        found = _crossed(problem, max_rank, seed, progress)
+        if method == "auto" and (found.outcome in _UNFINISHED or found.lost > problem.tol):
+            found = fitted(found, problem, seed=seed)
+    data_error = problem.data.error(found.train, otherwise=found.size)
     result = Tensorization(
-        train=train,
-        outcome=_earned(outcome, data_error, lost, problem),
+        train=found.train,
+        outcome=_earned(found, data_error, problem),
         data_error=data_error,
-        uniform_error=problem.spread.error(train, otherwise=search.size),
+        uniform_error=problem.spread.error(found.train, otherwise=found.size),
         tol=problem.tol,
         evaluations=problem.function.evaluations,
         seconds=time.perf_counter() - start,
-        steps=steps,
-        history=tuple(search.history),
+        steps=found.steps,
+        history=found.history,
     )
     _log.info("%s", result)
     return result
+
+
+def _crossed(
+    problem: Problem,
+    max_rank: int,
+    seed: int,
+    progress: Callable[[HalfSweep], object] | None,
+) -> Construction:
+    """Cross interpolation, rounded to the rank wanted."""
+    search, outcome = _searched(problem, max_rank, seed, progress)
+    if search.train is None:
+        raise SettingsError(
+            f"max_evaluations={problem.function.max_evaluations} ends within the first half sweep; "
+            "raise it"
+        )
+    train, lost = round_train(search.train, tol=0.1 * problem.tol, max_rank=max_rank)
+    return Construction(
+        train=train,
+        outcome=outcome,
+        lost=lost,
+        size=search.size,
+        evaluated=search.evaluated(),
+        steps=search.steps,
+        history=tuple(search.history),
+    )
 
 
 def _searched(
@@ -134,21 +157,25 @@ def _searched(
     return search, search.run()
 
 
-def _earned(outcome: Outcome, data_error: float, lost: float, problem: Problem) -> Outcome:
-    """Outcome of the search, checked against the held-out samples and the rounding."""
-    accurate = data_error <= problem.tol and lost <= problem.tol
-    if outcome is Outcome.STAGNATED and problem.lifted and accurate:
+def _earned(found: Construction, data_error: float, problem: Problem) -> Outcome:
+    """Outcome of a construction, checked against the held-out samples and the rounding."""
+    accurate = data_error <= problem.tol and found.lost <= problem.tol
+    if found.outcome is Outcome.STAGNATED and problem.lifted and accurate:
         return Outcome.NOISE_FLOOR
-    if outcome is not Outcome.CONVERGED:
-        return outcome
-    if lost > problem.tol:
+    if found.outcome is not Outcome.CONVERGED:
+        return found.outcome
+    if found.lost > problem.tol:
         return Outcome.RANK_CAP
     if data_error > problem.tol:
         return Outcome.STAGNATED
     return Outcome.NOISE_FLOOR if problem.lifted else Outcome.CONVERGED
 
 
-def _check_settings(tol: float, max_rank: int, max_evaluations: int, batch_bytes: int) -> None:
+def _check_settings(
+    tol: float, max_rank: int, max_evaluations: int, batch_bytes: int, method: Method
+) -> None:
+    if method not in get_args(Method):
+        raise SettingsError(f"method is {method!r}; known: {', '.join(get_args(Method))}")
     if not 0.0 < tol < 1.0:
         raise SettingsError(f"tol is {tol}; wanted a number between 0 and 1")
     for name, value, least in (

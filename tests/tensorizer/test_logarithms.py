@@ -26,7 +26,7 @@ def aklt_logarithm(x):
 def test_amplitudes_that_underflow_come_out_exact():
     exact = aklt_chain(2400)
     samples, _ = sample_born(exact, 600, np.random.default_rng(0))
-    assert not np.any(exact(samples))
+    assert np.abs(exact(samples)).max() < 1e-290
     function, unit = exponential(aklt_logarithm, samples=samples)
     found = tensorize(function, samples=samples, site_dims=exact.site_dims, tol=1e-8)
     train = dataclasses.replace(found.train, log_scale=found.train.log_scale + unit)
