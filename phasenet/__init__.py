@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from phasenet.storage.states import read_state
     from phasenet.storage.tables import read_table
     from phasenet.storage.tenpy_files import read_tenpy_state
-    from phasenet.storage.trains import read_train
+    from phasenet.storage.trains import read_black_box, read_train
     from phasenet.study import Chain, KnownTransition, Phase, Study, load_study
     from phasenet.tensorizer import tensorize
     from phasenet.trains import InfiniteTrain, TensorTrain
@@ -29,6 +29,7 @@ _HOME = {
     "Phase": "study",
     "Study": "study",
     "load_study": "study",
+    "read_black_box": "storage.trains",
     "read_network": "storage.networks",
     "read_snapshots": "storage.snapshots",
     "read_state": "storage.states",
@@ -51,6 +52,7 @@ __all__ = [
     "Study",
     "TensorTrain",
     "load_study",
+    "read_black_box",
     "read_network",
     "read_snapshots",
     "read_state",

@@ -208,6 +208,10 @@ class TensorizedFunction:
         Why the construction stopped, a sentence.
     history
         Curves by name, each of shape (half sweeps,).
+    tol
+        Tolerance in force, NaN where it is unknown.
+    steps
+        What the construction did, one phrase each.
     """
 
     train: TensorTrain
@@ -217,6 +221,45 @@ class TensorizedFunction:
     uniform_error: float
     evaluations: int
     outcome: str
+    history: Mapping[str, FloatArray]
+    tol: float = float("nan")
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TensorizedBlackBox:
+    """Any function as one train, and how far it can be trusted.
+
+    Parameters
+    ----------
+    name
+        What the function was called: ``module:function``, ``file.py:function`` or a file.
+    train
+        With an output leg if the function has several outputs.
+    data_error
+        Relative L2 error on held-out samples.
+    uniform_error
+        Relative L2 error on uniformly random configurations.
+    tol
+        Tolerance in force: the one asked for, or the noise floor of the function.
+    evaluations
+        Distinct configurations at which the function was evaluated.
+    outcome
+        Why the construction stopped, a sentence.
+    steps
+        What the construction did, one phrase each.
+    history
+        Curves by name, each of shape (half sweeps,).
+    """
+
+    name: str
+    train: TensorTrain
+    data_error: float
+    uniform_error: float
+    tol: float
+    evaluations: int
+    outcome: str
+    steps: tuple[str, ...]
     history: Mapping[str, FloatArray]
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +13,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Method = Literal["auto", "cross", "sketch"]
 
 
 class Settings(BaseModel):
@@ -112,6 +114,58 @@ class TensorizeSettings(Settings):
     samples: Count = 4000
     held_out_per_point: Count = 400
     max_evaluations: Count = 2_000_000
+    method: Method = "auto"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, the method only where one was chosen.
+
+        Files made before there was a choice keep their identity.
+        """
+        return self.model_dump(mode="json", exclude={"method"} if self.method == "auto" else None)
+
+    def changed(self, options: "TensorizeOptions") -> "TensorizeSettings":
+        """Return the settings with what was asked for; one rank then holds for both functions.
+
+        >>> TensorizeSettings().changed(TensorizeOptions(max_rank=8)).probability_rank
+        8
+        """
+        changes = options.changes()
+        if "max_rank" in changes:
+            changes["probability_rank"] = changes["max_rank"]
+        return TensorizeSettings.checked({**self.as_dict(), **changes})
+
+
+class FunctionSettings(Settings):
+    """Tensor train of any function."""
+
+    tol: Positive = 1e-6
+    max_rank: Count = 64
+    max_evaluations: Count = 2_000_000
+    method: Method = "auto"
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorizeOptions:
+    """What is asked for beside the settings; None leaves a setting as it is.
+
+    Parameters
+    ----------
+    device
+        Where a network is evaluated; it decides the last bits at most, and so no identity.
+    """
+
+    tol: float | None = None
+    max_rank: int | None = None
+    max_evaluations: int | None = None
+    method: str | None = None
+    seed: int | None = None
+    device: str | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """Return the settings of the tensorizer that were asked for, without the seed."""
+        names = ("tol", "max_rank", "max_evaluations", "method")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 class RunSettings(Settings):

@@ -16,7 +16,7 @@ from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.tenpy_files import is_tenpy_file
-from phasenet.storage.trains import read_train
+from phasenet.storage.trains import is_black_box, read_black_box, read_train
 from phasenet.study import StudyCard
 
 _SHOWN_SIBLINGS = 3
@@ -49,7 +49,7 @@ def _content(path: Path, header: Header) -> list[str]:
         Kind.STATE: lambda: _state_lines(read_state(path)[1]),
         Kind.SNAPSHOTS: lambda: summary.snapshot_lines(read_snapshots(path)[1]),
         Kind.NETWORK: lambda: _network_lines(path),
-        Kind.TRAIN: lambda: summary.train_lines(read_train(path)[1]),
+        Kind.TRAIN: lambda: _train_lines(path),
         Kind.TABLE: lambda: summary.table_lines(read_table(path)[1]),
         Kind.CHART: lambda: _chart_lines(path, header.study),
     }
@@ -78,6 +78,13 @@ def _network_lines(path: Path) -> list[str]:
         f"training: {network.outcome}",
         *summary.score_lines(network),
     ]
+
+
+def _train_lines(path: Path) -> list[str]:
+    if is_black_box(path):
+        return summary.black_box_lines(read_black_box(path)[1])
+    _, classifier = read_train(path)
+    return [*summary.train_lines(classifier), *summary.outcome_lines(classifier)]
 
 
 def _chart_lines(path: Path, card: StudyCard | None) -> list[str]:
@@ -116,6 +123,8 @@ def _ancestor(folder: Path, parent: Parent, depth: int, seen: set[str]) -> list[
 
 
 def _origin(header: Header) -> str:
+    if "samples" in header.settings:
+        return f"samples {header.settings['samples']}, no file of phasenet"
     name = header.study.name if header.study else "unknown study"
     point = header.settings.get("point")
     return f"grid of {name}" + (f": point {canonical_json(point)}" if point else "")

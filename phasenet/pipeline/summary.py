@@ -10,6 +10,7 @@ from phasenet.records import (
     Score,
     Snapshots,
     Table,
+    TensorizedBlackBox,
     TensorizedClassifier,
     TensorizedFunction,
     TrainedNetwork,
@@ -105,6 +106,45 @@ def train_lines(classifier: TensorizedClassifier) -> list[str]:
         _train_line("logits", classifier.logits, classifier.held_out),
         _train_line("probabilities", classifier.probabilities, classifier.held_out),
     ]
+
+
+def outcome_lines(classifier: TensorizedClassifier) -> list[str]:
+    """How the construction of each of the two trains ended."""
+    functions = {"logits": classifier.logits, "probabilities": classifier.probabilities}
+    lines = []
+    for name, function in functions.items():
+        steps = f" ({', '.join(function.steps)})" if function.steps else ""
+        lines.append(f"  {name}{steps}: {function.outcome}")
+    return lines
+
+
+def black_box_lines(found: TensorizedBlackBox) -> list[str]:
+    """What the train of a function is, and how far it can be trusted."""
+    train = found.train
+    dims = sorted(set(train.site_dims))
+    sites = f"{len(train.cores)} sites of " + (
+        f"dimension {dims[0]}" if len(dims) == 1 else f"dimensions {dims[0]} to {dims[-1]}"
+    )
+    outputs = (
+        "one output"
+        if train.output_site is None
+        else f"{train.cores[train.output_site].shape[3]} outputs at site {train.output_site}"
+    )
+    kind = "complex" if any(core.dtype.kind == "c" for core in train.cores) else "real"
+    return [
+        f"tensor train of {found.name}: {sites}, {outputs}, {kind}",
+        quality_line(found),
+    ]
+
+
+def quality_line(found: TensorizedBlackBox) -> str:
+    """Rank, errors, cost and outcome of a train in one line."""
+    return (
+        f"rank {max(found.train.bond_dims, default=1)}, relative error {found.data_error:.1e} on "
+        f"held-out samples and {found.uniform_error:.1e} on uniform configurations (tol "
+        f"{found.tol:.1e}), {found.evaluations} evaluations ({', '.join(found.steps)}): "
+        f"{found.outcome}"
+    )
 
 
 def _train_line(name: str, function: TensorizedFunction, held_out: int) -> str:

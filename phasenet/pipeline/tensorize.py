@@ -1,27 +1,55 @@
 """Step 4: the classifier as tensor trains."""
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.phases.spins import is_integer_spin
+from phasenet.pipeline.construction import Construction, TrainFile, curves, was_interrupted
 from phasenet.pipeline.product import Product, parents_of
-from phasenet.pipeline.reporting import Reporter, stage
-from phasenet.records import Snapshots, TensorizedClassifier, TensorizedFunction
+from phasenet.pipeline.reporting import Reporter
+from phasenet.records import (
+    Snapshots,
+    TensorizedClassifier,
+    TensorizedFunction,
+    TrainedNetwork,
+)
 from phasenet.seeds import derived_seed, stream
-from phasenet.settings import TensorizeSettings
+from phasenet.settings import RunSettings, TensorizeOptions, TensorizeSettings
 from phasenet.statistics import binomial_error
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import read_network
 from phasenet.storage.snapshots import read_snapshots
-from phasenet.storage.trains import write_train
+from phasenet.storage.trains import read_train, write_train
 from phasenet.study import StudyCard
-from phasenet.tensorizer import tensorize as tensorize_function
 from phasenet.trains.train import Array, FloatArray, IntArray
 
 _Function = Callable[[Array], FloatArray]
+
+# The functions of a classifier, and the setting that holds the largest rank of each.
+_RANKS = {"logits": "max_rank", "probabilities": "probability_rank"}
+
+_FILE = TrainFile(
+    write=write_train,
+    read=read_train,
+    outcome=lambda found: found.probabilities.outcome,
+    error=lambda found: found.probabilities.data_error,
+)
+
+
+def card_with(card: StudyCard, options: TensorizeOptions) -> StudyCard:
+    """Card of a study whose settings are changed by what was asked for."""
+    settings = card.run_settings()
+    changed = {
+        **settings.as_dict(),
+        "tensorize": settings.tensorize.changed(options).as_dict(),
+        "seed": settings.seed if options.seed is None else options.seed,
+    }
+    return replace(card, settings=changed)
 
 
 def train_product(network: Path, snapshots: Path, out: Path, card: StudyCard) -> Product:
@@ -38,9 +66,17 @@ def train_product(network: Path, snapshots: Path, out: Path, card: StudyCard) ->
 
 
 def tensorize(
-    network: Path, snapshots: Path, product: Product, card: StudyCard, *, reporter: Reporter
+    network: Path,
+    snapshots: Path,
+    product: Product,
+    card: StudyCard,
+    *,
+    reporter: Reporter,
+    device: str = "cpu",
 ) -> TensorizedClassifier:
     """Turn the logits and the probabilities of a classifier into trains, and measure the error.
+
+    An interruption keeps the best so far once the logits are done.
 
     Parameters
     ----------
@@ -52,45 +88,53 @@ def tensorize(
         Settings.
     reporter
         Hears of each half sweep.
+    device
+        Where the network is evaluated.
     """
-    from phasenet.networks.training import one_thread, stored_functions  # loads torch
-
-    settings, seed = card.run_settings().tensorize, card.run_settings().seed
 
     def compute() -> TensorizedClassifier:
         _, data = read_snapshots(snapshots)
         _, record = read_network(network)
-        build, held_out = _choose(data, settings, seed)
-        samples, fresh = data.spins[build].astype(np.int64), data.spins[held_out].astype(np.int64)
-        logits, probabilities = stored_functions(record)
-        with one_thread():
-            trains = {
-                name: _tensorized(
-                    name, function, rank, samples, fresh, data.site_dim, settings, seed, reporter
-                )
-                for name, function, rank in (
-                    ("logits", logits, settings.max_rank),
-                    ("probabilities", probabilities, settings.probability_rank),
-                )
-            }
-            deviation = trains["probabilities"].train(fresh) - probabilities(fresh)
-        string = (
-            bulk_string_of_snapshots(fresh, data.site_dim)
-            if is_integer_spin(data.site_dim)
-            else np.full(len(fresh), np.nan)
-        )
-        groups = [data.point_index[held_out] == point for point in range(len(data.points))]
-        return TensorizedClassifier(
-            classes=record.classes,
-            logits=trains["logits"],
-            probabilities=trains["probabilities"],
-            points=tuple(label.point for label in data.points),
-            probability_errors=_mean_errors(deviation, groups),
-            string_errors=_mean_errors(deviation * string[:, None], groups),
-            held_out=len(held_out),
-        )
+        return _tensorized_classifier(record, data, card.run_settings(), device, reporter)
 
-    return product.make(compute, write_train)
+    return _FILE.make(product, compute, reporter)
+
+
+def _tensorized_classifier(
+    record: TrainedNetwork, data: Snapshots, run: RunSettings, device: str, reporter: Reporter
+) -> TensorizedClassifier:
+    # Without it, torch refuses to be deterministic on a GPU.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    from phasenet.networks.functions import stored_functions  # loads torch
+    from phasenet.networks.training import one_thread
+
+    build, held_out = _choose(data, run.tensorize, run.seed)
+    samples, fresh = data.spins[build].astype(np.int64), data.spins[held_out].astype(np.int64)
+    with one_thread():
+        functions = dict(zip(_RANKS, stored_functions(record, device), strict=True))
+        trains = {
+            name: _tensorized(
+                _construction(name, run), function, samples, fresh, data.site_dim, device, reporter
+            )
+            for name, function in functions.items()
+        }
+        exact = functions["probabilities"](fresh)
+    deviation = trains["probabilities"].train(fresh) - exact
+    string = (
+        bulk_string_of_snapshots(fresh, data.site_dim)
+        if is_integer_spin(data.site_dim)
+        else np.full(len(fresh), np.nan)
+    )
+    groups = [data.point_index[held_out] == point for point in range(len(data.points))]
+    return TensorizedClassifier(
+        classes=record.classes,
+        logits=trains["logits"],
+        probabilities=trains["probabilities"],
+        points=tuple(label.point for label in data.points),
+        probability_errors=_mean_errors(deviation, groups),
+        string_errors=_mean_errors(deviation * string[:, None], groups),
+        held_out=len(held_out),
+    )
 
 
 def _mean_errors(deviation: FloatArray, groups: Sequence[Array]) -> FloatArray:
@@ -115,28 +159,31 @@ def _choose(data: Snapshots, settings: TensorizeSettings, seed: int) -> tuple[In
     return np.concatenate(build), np.concatenate(held_out)
 
 
+def _construction(name: str, run: RunSettings) -> Construction:
+    settings = run.tensorize
+    return Construction(
+        title=name,
+        tol=settings.tol,
+        max_rank=getattr(settings, _RANKS[name]),
+        max_evaluations=settings.max_evaluations,
+        method=settings.method,
+        seed=derived_seed(run.seed, "tensorize", name),
+    )
+
+
 def _tensorized(
-    name: str,
+    construction: Construction,
     function: _Function,
-    max_rank: int,
     samples: IntArray,
     fresh: IntArray,
     site_dim: int,
-    settings: TensorizeSettings,
-    seed: int,
+    device: str,
     reporter: Reporter,
 ) -> TensorizedFunction:
-    with stage(reporter, f"tensorizing {name}", 1):
-        found = tensorize_function(
-            function,
-            samples=samples,
-            site_dims=(site_dim,) * samples.shape[1],
-            tol=settings.tol,
-            max_rank=max_rank,
-            max_evaluations=settings.max_evaluations,
-            seed=derived_seed(seed, "tensorize", name),
-            progress=lambda sweep: reporter.advance(0, str(sweep)),
-        )
+    found = construction.run(function, samples, site_dim, reporter)
+    if was_interrupted(found.outcome.value) and construction.title == "logits":
+        # The other function is missing: there is nothing whole to keep.
+        raise KeyboardInterrupt
     wanted, got = function(fresh), found.train(fresh)
     agreement = float((wanted.argmax(axis=1) == got.argmax(axis=1)).mean())
     return TensorizedFunction(
@@ -147,9 +194,7 @@ def _tensorized(
         uniform_error=found.uniform_error,
         evaluations=found.evaluations,
         outcome=found.outcome.value,
-        history={
-            "rank": np.asarray([max(sweep.ranks, default=1) for sweep in found.history], float),
-            "probe_error": np.asarray([sweep.probe_error for sweep in found.history]),
-            "evaluations": np.asarray([sweep.evaluations for sweep in found.history], float),
-        },
+        history=curves(found.history),
+        tol=found.tol,
+        steps=(*found.steps, *([] if device == "cpu" else [f"evaluated on {device}"])),
     )

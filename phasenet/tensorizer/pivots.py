@@ -175,9 +175,8 @@ class PivotSpace:
         found = []
         for site in order:
             whole = self._grown(current, site, everyone, configurations[:, site])
-            _, first, inverse = np.unique(whole.keys, return_index=True, return_inverse=True)
-            ranks = np.argsort(np.argsort(first))
-            current, everyone = whole.take(np.sort(first)), ranks[inverse]
+            heads, everyone = _distinct(whole.keys)
+            current = whole.take(heads)
             found.append(current)
         return found if on_left else found[::-1]
 
@@ -205,6 +204,17 @@ class PivotSpace:
         if self._extender is None:
             return None
         return self._extender.prefixes(states) if on_left else self._extender.suffixes(states)
+
+
+def _distinct(keys: KeyArray) -> tuple[IntArray, IntArray]:
+    """Positions of the first occurrences, and for each key the number of its first occurrence."""
+    if len(keys) ** 2 <= _PAIRS:
+        first = (keys[:, None] == keys).argmax(axis=1)
+    else:
+        _, heads, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        first = heads[inverse]
+    new = first == np.arange(len(keys))
+    return new.nonzero()[0], (np.cumsum(new) - 1)[first]
 
 
 def _uncharged(count: int) -> IntArray:

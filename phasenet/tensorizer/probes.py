@@ -52,9 +52,19 @@ class Reference:
         """Root mean square of the function."""
         return float(np.sqrt(squares(self.values).mean()))
 
+    @property
+    def lit(self) -> float:
+        """Fraction of the configurations where the function is not zero."""
+        sizes = squares(self.values)
+        return float(np.mean(sizes > _DARK * sizes.max()))
+
     def error(self, train: TensorTrain, *, otherwise: float) -> float:
         """Relative L2 error of a train; relative to ``otherwise`` where the function vanishes."""
-        off = squares(self.values - train(self.points).reshape(self.values.shape))
+        return self.error_of(train(self.points), otherwise=otherwise)
+
+    def error_of(self, values: Array, *, otherwise: float) -> float:
+        """Relative L2 error of the values of a train at these configurations."""
+        off = squares(self.values - values.reshape(self.values.shape))
         size = self.size if self.size > _VANISHING * otherwise else otherwise
         return _ratio(float(off.mean()), size**2)
 
@@ -133,13 +143,11 @@ class Probes:
             found.append(self._crossed_with(suffixes, share))
         return np.concatenate(found)
 
-    def compare(
-        self, train: TensorTrain, samples: IntArray, others: IntArray, *, tol: float
-    ) -> Findings:
-        """Return the errors of a train on samples and on other probes."""
+    def compare(self, found: Array, samples: IntArray, others: IntArray, *, tol: float) -> Findings:
+        """Return the errors of a train, by its values on samples and then on other probes."""
         points = np.concatenate((samples, others))
         values = self._function(points)
-        errors = squares(values - train(points).reshape(values.shape))
+        errors = squares(values - found.reshape(values.shape))
         shots, data, error = len(samples), self.size**2, 0.0
         if shots:
             error = _ratio(float(errors[:shots].mean()), data)

@@ -72,6 +72,7 @@ class Search:
             max_rank=self._working_rank(max_rank),
             rng=stream(seed, "tensorizer", "tests"),
         )
+        self._dense = min(problem.spread.lit, self._probes.lit) >= _THIN
         self._floor = 4.0 * problem.function.precision
         self._best = np.inf
         self._verified = 0
@@ -120,14 +121,18 @@ class Search:
         train = self._cross.half_sweep(
             forward=number % 2 == 0, thoroughness=2 if self._verified else 1
         )
-        findings = self._probe(train, int(np.clip(self._function.evaluations // 75, 24, 512)))
-        previous = self._record(train, findings)
+        findings, errors = self._probe(
+            train, int(np.clip(self._function.evaluations // 75, 24, 512))
+        )
+        previous = self._record(train, findings, errors)
         if findings.error > self._target or self._cross.alarmed:
             self._verified = 0
             self._enrich(findings.worst)
             return self._limit(train, findings.error)
         self._verified += 1
-        if self._verified <= (2 if thin else int(not self._cross.complete)):
+        # Where uniform configurations see the function too, an exam on them does as much.
+        unsure = not (self._dense or self._cross.complete)
+        if self._verified <= (2 if thin else int(unsure)):
             return None
         self._verified = 0
         return self._examine(train, previous)
@@ -141,7 +146,9 @@ class Search:
             largest = max(max_rank, int(0.95 * largest))
         return largest
 
-    def _record(self, train: TensorTrain, findings: Findings) -> TensorTrain:
+    def _record(
+        self, train: TensorTrain, findings: Findings, errors: tuple[float, float]
+    ) -> TensorTrain:
         """Enter a half sweep into the history and keep its train if it is the best so far.
 
         Returns the train that was the best before.
@@ -149,13 +156,10 @@ class Search:
         record = HalfSweep(
             ranks=train.bond_dims,
             probe_error=findings.error,
-            data_error=self._problem.data.error(train, otherwise=self.size),
-            uniform_error=self._problem.spread.error(train, otherwise=self.size),
+            data_error=errors[0],
+            uniform_error=errors[1],
             evaluations=self._function.evaluations,
         )
-        self.history.append(record)
-        if self._progress is not None:
-            self._progress(record)
         previous = train if self.train is None else self.train
         # Noise makes ranks creep up for ever: only a visible step counts as progress.
         progress = findings.error < 0.7 * self._best or sum(train.bond_dims) > 1.02 * self._largest
@@ -163,17 +167,38 @@ class Search:
         self._largest = max(self._largest, sum(train.bond_dims))
         if findings.error <= max(self._best, self._target):
             self._best, self.train = min(self._best, findings.error), train
+        self.history.append(record)
+        if self._progress is not None:
+            self._progress(record)
         return previous
 
-    def _probe(self, train: TensorTrain, count: int) -> Findings:
-        """Compare with some more samples and as many other configurations."""
+    def _probe(self, train: TensorTrain, count: int) -> tuple[Findings, tuple[float, float]]:
+        """Compare with some more samples and as many other configurations.
+
+        Also returns the errors on the held-out samples and uniform configurations.
+        """
         samples = self._probes.seen(count)
         others = self._probes.fresh(count, self._cross.prefixes, self._cross.suffixes)
-        return self._probes.compare(train, samples, others, tol=self._target)
+        data, spread = self._problem.data, self._problem.spread
+        # One call for all of them: its cost is the number of sites, hardly that of points.
+        values = train(np.concatenate((samples, others, data.points, spread.points)))
+        probes, held_out, uniform_ = np.split(
+            values, np.cumsum((len(samples) + len(others), len(data.points)))
+        )
+        findings = self._probes.compare(probes, samples, others, tol=self._target)
+        errors = (
+            data.error_of(held_out, otherwise=self.size),
+            spread.error_of(uniform_, otherwise=self.size),
+        )
+        return findings, errors
 
     def _enrich(self, worst: IntArray) -> None:
-        rank = max(self.history[-1].ranks, default=1)
-        self._cross.offer(worst[: max(2, rank // 10)])
+        rank, before = (
+            max(sweep.ranks, default=1) for sweep in (self.history[-1], self.history[-2:][0])
+        )
+        # A rank that doubles has met the end of its columns, not of the function.
+        growing = len(self.history) < 2 or rank > 1.8 * before
+        self._cross.offer(worst[: max(2, rank if growing and self._dense else rank // 10)])
 
     def _limit(self, train: TensorTrain, error: float) -> Outcome | None:
         """Outcome of a search that cannot get better, or a finer tolerance to go on with."""
@@ -199,14 +224,14 @@ class Search:
         size = int(np.clip(self._function.evaluations // 40, 150, 10_000))
         if self._probes.lit < _THIN:
             size = max(size, int(min(size / self._probes.lit, _THIN_EXAM)))
-        findings = self._probe(train, size)
+        findings, _ = self._probe(train, size)
         if findings.error > self._target:
             self._enrich(findings.worst)
             return None
         # A train can be right on all samples and wrong elsewhere; where it still changes is where.
         if not self._cross.complete and relative_distance(previous, train) > self._target:
             points, _ = sample_born(subtract(train, previous), 100, self._rng)
-            found = self._probes.compare(train, self._probes.seen(0), points, tol=self._target)
+            found = self._probes.compare(train(points), points[:0], points, tol=self._target)
             if len(found.worst):
                 self._enrich(found.worst)
                 self._tighten(self._target)

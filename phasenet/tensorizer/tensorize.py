@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 from phasenet.errors import SettingsError
@@ -98,7 +99,7 @@ def tensorize(
     else:
         found = _crossed(problem, max_rank, seed, progress)
         if method == "auto" and (found.outcome in _UNFINISHED or found.lost > problem.tol):
-            found = fitted(found, problem, seed=seed)
+            found = _fitted(found, problem, seed)
     data_error = problem.data.error(found.train, otherwise=found.size)
     result = Tensorization(
         train=found.train,
@@ -140,6 +141,14 @@ def _crossed(
     )
 
 
+def _fitted(found: Construction, problem: Problem, seed: int) -> Construction:
+    """Least squares on samples, unless the user has had enough of it."""
+    try:
+        return fitted(found, problem, seed=seed)
+    except KeyboardInterrupt:
+        return replace(found, outcome=Outcome.INTERRUPTED)
+
+
 def _searched(
     problem: Problem,
     max_rank: int,
@@ -162,10 +171,12 @@ def _earned(found: Construction, data_error: float, problem: Problem) -> Outcome
     accurate = data_error <= problem.tol and found.lost <= problem.tol
     if found.outcome is Outcome.STAGNATED and problem.lifted and accurate:
         return Outcome.NOISE_FLOOR
-    if found.outcome is not Outcome.CONVERGED:
+    if found.outcome not in (Outcome.CONVERGED, Outcome.STAGNATED):
         return found.outcome
     if found.lost > problem.tol:
         return Outcome.RANK_CAP
+    if found.outcome is Outcome.STAGNATED:
+        return Outcome.STAGNATED
     if data_error > problem.tol:
         return Outcome.STAGNATED
     return Outcome.NOISE_FLOOR if problem.lifted else Outcome.CONVERGED

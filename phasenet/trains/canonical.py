@@ -35,7 +35,7 @@ def canonical(train: TensorTrain, centre: int) -> TensorTrain:
     for site in range(centre):
         cores[site], rest = _split_right(cores[site])
         rest, log = _unit(rest)
-        cores[site + 1] = np.tensordot(rest, cores[site + 1], axes=(1, 0))
+        cores[site + 1] = _times_left(rest, cores[site + 1])
         log_scale += log
     for site in range(train.length - 1, centre, -1):
         rest, cores[site] = _split_left(cores[site])
@@ -173,11 +173,15 @@ def round_train(
         lost += discarded
         cores[site] = right[:rank].reshape(rank, *shape[1:])
         cores[site - 1] = _times_right(cores[site - 1], left[:, :rank] * values[:rank])
-    short = TensorTrain(
-        cores=tuple(cores), output_site=train.output_site, log_scale=start.log_scale
-    )
     centre = 0 if train.output_site is None else train.output_site
-    return canonical(short, centre), math.sqrt(lost)
+    for site in range(centre):
+        cores[site], rest = _split_right(cores[site])
+        cores[site + 1] = _times_left(rest, cores[site + 1])
+    cores[centre], log = _unit(cores[centre])
+    short = TensorTrain(
+        cores=tuple(cores), output_site=train.output_site, log_scale=start.log_scale + log
+    )
+    return short, math.sqrt(lost)
 
 
 def move_output(train: TensorTrain, site: int) -> TensorTrain:
@@ -222,6 +226,9 @@ def _mirror(core: Array) -> Array:
 
 def _split_right(core: Array) -> tuple[Array, Array]:
     """Orthonormal core and the matrix left over for the next core."""
+    if core.ndim == 3:
+        basis, rest = np.linalg.qr(core.reshape(-1, core.shape[2]))
+        return basis.reshape(*core.shape[:2], -1), rest
     turned = np.moveaxis(core, 2, -1)
     basis, rest = np.linalg.qr(turned.reshape(-1, core.shape[2]))
     return np.moveaxis(basis.reshape(*turned.shape[:-1], -1), -1, 2), rest
@@ -234,7 +241,15 @@ def _split_left(core: Array) -> tuple[Array, Array]:
 
 
 def _times_right(core: Array, matrix: Array) -> Array:
+    if core.ndim == 3:
+        product: Array = core.reshape(-1, core.shape[2]) @ matrix
+        return product.reshape(*core.shape[:2], -1)
     return np.moveaxis(np.tensordot(core, matrix, axes=(2, 0)), -1, 2)
+
+
+def _times_left(matrix: Array, core: Array) -> Array:
+    product: Array = matrix @ core.reshape(len(core), -1)
+    return product.reshape(-1, *core.shape[1:])
 
 
 def _unit(array: Array) -> tuple[Array, float]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from phasenet.storage.container import read_content, read_header
@@ -10,7 +11,7 @@ from phasenet.storage.networks import read_network
 from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
-from phasenet.storage.trains import read_train
+from phasenet.storage.trains import is_black_box, read_black_box, read_train
 
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 OURS = sorted(p for p in SAMPLE.rglob("*.h5") if not p.name.startswith("tenpy"))
@@ -24,8 +25,14 @@ READERS = {
 }
 
 
+def reader_of(path):
+    kind = read_header(path).kind.value
+    return read_black_box if kind == "train" and is_black_box(path) else READERS[kind]
+
+
 def test_every_kind_is_there():
     assert {read_header(path).kind.value for path in OURS} == set(READERS)
+    assert {reader_of(path) for path in OURS} == {*READERS.values(), read_black_box}
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
@@ -33,7 +40,7 @@ def test_sample_file_is_whole_and_readable(path):
     header = read_header(path)
     _, content = read_content(path, header.kind)
     assert content.id == header.id
-    READERS[header.kind.value](path)
+    reader_of(path)(path)
     with h5py.File(path) as file:
         assert file.attrs["format_version"] == 1
 
@@ -43,6 +50,27 @@ def test_numbers_of_a_frozen_state():
     assert header.key == "0432122b9f1f003a"
     assert state.energy == pytest.approx(-1.401484038971, abs=1e-5)
     assert state.train.bond_dims == (24, 24)
+
+
+def test_values_of_a_frozen_function():
+    header, found = read_black_box(SAMPLE / "weight.train.h5")
+    _, snapshots = read_snapshots(SAMPLE / "haldane.snapshots.h5")
+    assert header.key == "a8582e2364df11aa"
+    assert (found.name, found.train.bond_dims[8], found.evaluations) == (
+        "weights.py:weight",
+        3,
+        1519,
+    )
+    sz = 1.0 - snapshots.spins[:100]
+    wanted = np.exp(-0.2 * (sz[:, 1:] * sz[:, :-1]).sum(axis=1))
+    np.testing.assert_allclose(found.train(snapshots.spins[:100]), wanted, rtol=1e-12)
+
+
+def test_a_train_from_before_steps_were_written_has_none():
+    _, classifier = read_train(SAMPLE / "haldane.train.h5")
+    assert classifier.logits.steps == ()
+    assert np.isnan(classifier.logits.tol)
+    assert classifier.logits.outcome.startswith("error below tol")
 
 
 def test_sample_files_are_small():

@@ -1,6 +1,7 @@
 """A whole run of the Haldane study at toy size, made once by the command line."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -59,6 +60,13 @@ class CommandLine:
         return out + err if code else out
 
 
+def files_of_the_readme() -> dict[str, str]:
+    """Python examples that begin with the name of a file."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", readme, flags=re.DOTALL)
+    return dict(blocks)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """Folder with a finished toy run; tests must leave its files as they are.
@@ -77,6 +85,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
             time.sleep(0.1)
         return CommandLine(folder)
     command = CommandLine(folder)
+    for name, text in files_of_the_readme().items():
+        (folder / name).write_text(text, encoding="utf-8")
     command("run", "simulations/haldane.py")
     done.touch()
     return command

@@ -21,6 +21,7 @@ from phasenet.records import (
     Score,
     Snapshots,
     Table,
+    TensorizedBlackBox,
     TensorizedClassifier,
     TensorizedFunction,
     TrainedNetwork,
@@ -30,7 +31,13 @@ from phasenet.storage.networks import read_network, write_network
 from phasenet.storage.snapshots import read_snapshots, write_snapshots
 from phasenet.storage.states import read_state, write_state
 from phasenet.storage.tables import read_chart, read_table, write_chart, write_table
-from phasenet.storage.trains import read_train, write_train
+from phasenet.storage.trains import (
+    is_black_box,
+    read_black_box,
+    read_train,
+    write_black_box,
+    write_train,
+)
 from phasenet.trains.train import TensorTrain
 
 POINTS = tuple(ParameterPoint.of(D=d, Delta=1) for d in (0.0, 0.1 + 0.2, 2.0))
@@ -124,6 +131,25 @@ def function(output_site):
         evaluations=1234,
         outcome="converged",
         history={"error": np.array([0.1, 1e-5]), "evaluations": np.array([10, 1234])},
+        tol=1e-6,
+        steps=("cross interpolation up to rank 2", "evaluated on cuda:1"),
+    )
+
+
+def black_box():
+    """Complex values, single precision, sites of different dimensions, no output leg."""
+    shapes = ((1, 2, 2), (2, 3, 2), (2, 4, 1))
+    cores = tuple((rng().random(shape) * (1 + 2j)).astype(np.complex64) for shape in shapes)
+    return TensorizedBlackBox(
+        name="rbm.py:amplitude",
+        train=TensorTrain(cores=cores, log_scale=-700.5),
+        data_error=1e-7,
+        uniform_error=float("inf"),
+        tol=7.6e-6,
+        evaluations=99,
+        outcome="interrupted; this is the best train so far",
+        steps=("cross interpolation up to rank 2",),
+        history={"rank": np.array([1.0, 2.0]), "data_error": np.array([1.0, 1e-7])},
     )
 
 
@@ -183,6 +209,7 @@ KINDS = {
     "snapshots": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, snapshots),
     "network": (Kind.NETWORK, write_network, read_network, network),
     "train": (Kind.TRAIN, write_train, read_train, classifier),
+    "train-function": (Kind.TRAIN, write_black_box, read_black_box, black_box),
     "table": (Kind.TABLE, write_table, read_table, table),
     "chart": (Kind.CHART, write_chart, read_chart, diagram),
 }
@@ -281,6 +308,17 @@ def test_every_reader_refuses_other_kinds_and_damage_in_one_line(name, tmp_path)
         assert "\n" not in str(error.value)
     with pytest.raises(MissingInputError, match="no file"):
         read(tmp_path / "none.h5")
+
+
+def test_readers_of_trains_know_classifiers_and_functions_apart(tmp_path):
+    classifier_path, function_path = tmp_path / "c.train.h5", tmp_path / "f.train.h5"
+    written("train", classifier_path)
+    written("train-function", function_path)
+    assert (is_black_box(classifier_path), is_black_box(function_path)) == (False, True)
+    with pytest.raises(FileKindError, match=r"f\.train\.h5 holds the train of a function, not"):
+        read_train(function_path)
+    with pytest.raises(FileKindError, match=r"c\.train\.h5 holds the trains of a classifier, not"):
+        read_black_box(classifier_path)
 
 
 def test_labels_and_splits_are_there_for_a_data_loader(tmp_path):

@@ -12,7 +12,6 @@ from phasenet.tensorizer.function import BudgetSpentError, ChargeBrokenError, Co
 from phasenet.tensorizer.pivots import PivotSpace, joined
 from phasenet.tensorizer.probes import Probes, uniform
 from phasenet.tensorizer.skeleton import independent_columns, skeleton
-from phasenet.trains.train import TensorTrain
 
 
 @settings(max_examples=50, deadline=None)
@@ -165,12 +164,11 @@ def test_probes_find_the_worst_configurations_once():
     function = counted(lambda x: 1.0 + 5.0 * np.all(x == 1, axis=1))
     samples = uniform((2,) * 6, 50, np.random.default_rng(0))
     probes = Probes(function, samples=samples, rng=np.random.default_rng(1))
-    constant = TensorTrain(cores=(np.ones((1, 2, 1)),) * 6)
     peak = np.ones((2, 6), dtype=int)
     assert len(probes.seen(20)) == 20 and len(probes.seen(100)) == 50
     assert probes.exhausted
     assert probes.lit == 1.0
-    found = probes.compare(constant, samples[:5] * 0, peak, tol=1e-6)
+    found = probes.compare(np.ones(7), samples[:5] * 0, peak, tol=1e-6)
     assert found.worst.tolist() == [[1] * 6]
     assert found.error == pytest.approx(5 / 6)
     pivots = [function.space.parts(samples[:3], on_left=side) for side in (True, False)]

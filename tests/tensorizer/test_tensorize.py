@@ -181,6 +181,25 @@ def test_interruption_gives_the_best_train_so_far():
     assert "best train so far" in str(found)
 
 
+def test_interruption_of_the_first_progress_report_keeps_the_train():
+    def impatient(sweep):
+        raise KeyboardInterrupt
+
+    found = tensorize(dense_net(16), samples=uniform(16, 2), site_dims=[2] * 16, progress=impatient)
+    assert found.outcome is Outcome.INTERRUPTED
+    assert len(found.history) == 1
+
+
+def test_interruption_of_the_least_squares_keeps_the_interpolation(monkeypatch):
+    def polish(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("phasenet.tensorizer.finish.polish", polish)
+    found = tensorize(dense_net(16), samples=uniform(16, 2), site_dims=[2] * 16, max_rank=8)
+    assert found.outcome is Outcome.INTERRUPTED
+    assert max(found.train.bond_dims) == 8
+
+
 def test_interruption_before_there_is_a_train_goes_on_its_way():
     with pytest.raises(KeyboardInterrupt):
         tensorize(interrupted_after(dense_net(16), 5), samples=uniform(16, 2), site_dims=[2] * 16)
