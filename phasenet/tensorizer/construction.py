@@ -1,5 +1,6 @@
 """What a method of construction hands on to be judged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from phasenet.tensorizer.pivots import IntArray
@@ -22,7 +23,7 @@ class Construction:
     size
         Root mean square of the function on the samples used.
     evaluated
-        Configurations at which the method knows the function, shape (points, length).
+        Gives the configurations at which the method knows the function, shape (points, length).
     steps
         What was done, one phrase each.
     history
@@ -33,6 +34,6 @@ class Construction:
     outcome: Outcome
     lost: float
     size: float
-    evaluated: IntArray
+    evaluated: Callable[[], IntArray]
     steps: tuple[str, ...]
     history: tuple[HalfSweep, ...]

@@ -22,6 +22,7 @@ from phasenet.trains.train import Array, TensorTrain
 _DARK = 1e-14
 # Tests of up to this many pairs are made in full.
 _FULL_TEST = 36
+_NONE = np.zeros(0, dtype=bool)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,13 +73,14 @@ class Cross:
     ) -> None:
         self.tol = tol
         self.max_rank = max_rank
-        self.alarmed = False
+        self.alarmed = True
         self.complete = False
         self._function = function
         self._space = function.space
         self._alarm = alarm
         self._size = size
         self._length = function.space.length
+        self._failed = [False] * (self._length - 1)
         self._rng = rng
         self.prefixes = self._space.parts(seeds, on_left=True)
         self.suffixes = self._space.parts(seeds, on_left=False)
@@ -206,21 +208,20 @@ class Cross:
             rows, columns = others, candidates
         else:
             self.complete = False
-            size = thoroughness * max(3, rank // 4)
+            # Where the last test failed, the large one comes at once.
+            size = thoroughness * max(3, rank // 4) + self._failed[cut.index] * rank // 2
             rows = self._pick(others, _dark(values[others], scale), size)
-            columns = self._pick(
-                candidates, _dark(known[:, candidates].swapaxes(0, 1), scale), size
-            )
-            if len(cut.columns) > cut.ahead:
-                columns = np.union1d(columns, candidates[candidates >= cut.ahead])
+            dark = _dark(known[:, candidates].swapaxes(0, 1), scale)
+            columns = self._pick(candidates, dark, size, candidates >= cut.ahead)
         remainder = self._remainder(cut, choice, known, rows, columns)
         error = float(np.abs(remainder).max())
         self.alarmed = self.alarmed or error > self._alarm * float(np.abs(known).max())
-        if error <= self.tol * scale:
+        failed, self._failed[cut.index] = self._failed[cut.index], error > self.tol * scale
+        if not self._failed[cut.index]:
             return nothing
-        if len(rows) < len(others) or len(columns) < len(candidates):
-            rows = self._more(others, rows, rank)
-            columns = self._more(candidates, columns, rank)
+        if not failed and (len(rows) < len(others) or len(columns) < len(candidates)):
+            rows = self._pick(others, _NONE, rank, np.isin(others, rows))
+            columns = self._pick(candidates, _NONE, rank, np.isin(candidates, columns))
             remainder = self._remainder(cut, choice, known, rows, columns)
         stacked = remainder.swapaxes(1, 2).reshape(-1, len(columns))
         atol = self.tol * scale
@@ -236,14 +237,17 @@ class Cross:
         rebuilt = choice.interpolation[rows] @ part.reshape(len(part), -1)
         return np.asarray(true - rebuilt.reshape(true.shape))
 
-    def _pick(self, pool: IntArray, dark: BoolArray, size: int) -> IntArray:
+    def _pick(
+        self, pool: IntArray, dark: BoolArray, size: int, always: BoolArray | None = None
+    ) -> IntArray:
         """Random members of a pool, and as many dark ones: sparse functions hide sectors there."""
         order = self._rng.permutation(len(pool))
-        hidden = order[dark[order]][: max(size, 4)]
-        return pool[np.unique(np.concatenate((order[:size], hidden)))]
-
-    def _more(self, pool: IntArray, chosen: IntArray, count: int) -> IntArray:
-        return np.union1d(chosen, pool[self._rng.permutation(len(pool))[:count]])
+        chosen = np.zeros(len(pool), dtype=bool) if always is None else always
+        chosen[order[:size]] = True
+        if dark.any():
+            chosen[order[dark[order]][: max(size, 4)]] = True
+        picked: IntArray = pool[chosen.nonzero()[0]]
+        return picked
 
     def _assemble(self, cores: Sequence[Array], forward: bool) -> TensorTrain:
         final = cores[-1]

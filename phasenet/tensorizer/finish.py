@@ -68,7 +68,7 @@ def _groups(found: Construction, problem: Problem, seed: int) -> list[IntArray]:
     spread = uniform(dims, count, stream(seed, "tensorizer", "finish"))
     groups = [samples, _affordable(problem, spread, function.left - spent)]
     if configurations <= 16 * _UNIFORM:
-        groups.append(found.evaluated)
+        groups.append(found.evaluated())
     return [groups[0], *(group for group in groups[1:] if len(group))]
 
 

@@ -135,7 +135,7 @@ def _crossed(
         outcome=outcome,
         lost=lost,
         size=search.size,
-        evaluated=search.evaluated(),
+        evaluated=search.evaluated,
         steps=search.steps,
         history=tuple(search.history),
     )
