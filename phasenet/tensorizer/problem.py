@@ -26,6 +26,7 @@ _NOISE_EPSILONS = 64.0
 _OFF_SECTOR = 64
 _REPEATED = 16
 _LEAST_LIT = 8
+_DENSE = 0.75
 # Batches of another size are summed in another order: that much noise is no other function.
 _REPEAT_EPSILONS = 1e4
 
@@ -98,7 +99,7 @@ def prepare(
     data = Reference(points=held_out, values=values)
     other = Reference(points=spread, values=counted(spread))
     _check_repeatable(counted, data)
-    space.charges = _settled_charges(counted, charges, build, seed)
+    space.charges = _settled_charges(counted, charges, build, seed, dense=other.lit > _DENSE)
     noise = _NOISE_EPSILONS * counted.precision
     return Problem(
         function=counted,
@@ -151,7 +152,7 @@ def _check_repeatable(function: CountedFunction, data: Reference) -> None:
 
 
 def _settled_charges(
-    function: CountedFunction, charges: Charges | None, samples: IntArray, seed: int
+    function: CountedFunction, charges: Charges | None, samples: IntArray, seed: int, *, dense: bool
 ) -> Charges:
     """Return the charges given, or those of the samples if the function vanishes elsewhere."""
     space = function.space
@@ -161,6 +162,9 @@ def _settled_charges(
             f"the charges are for site_dims {[len(w) for w in charges.weights]}, "
             f"but the function has {list(space.site_dims)}"
         )
+    if charges is None and dense:
+        # No charge leaves a function that uniform configurations see nearly everywhere.
+        return none
     found = discovered(samples, space.site_dims) if charges is None else charges
     if found.count == 0:
         return found

@@ -88,6 +88,7 @@ def test_exact_contractions_agree_with_the_snapshots(finished):
             assert abs(here.mean() - table.column(name).values[row]) < 5 * error, name
 
 
+@pytest.mark.slow
 def test_kill_and_resume_give_bit_identical_results(finished, fresh):
     # Half of the states are there already, which saves time and is one more interruption.
     states = fresh.run_folder / "states"
