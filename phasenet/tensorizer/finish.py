@@ -1,4 +1,4 @@
-"""Least squares after a construction that could not converge."""
+"""What can still be done for a construction that could not converge."""
 
 from dataclasses import replace
 
@@ -10,12 +10,31 @@ from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.polish import group_weights, polish
 from phasenet.tensorizer.probes import uniform
 from phasenet.tensorizer.problem import Problem
+from phasenet.trains.canonical import round_train
 
 _SAMPLES = 8000
 _UNIFORM = 20_000
 _DATA_SHARE = 0.5
 # Multiplications of one pass, (points) x (bond)^2 x (site) x (output): about two seconds.
 _WORK = 1e9
+
+
+def harmless(found: Construction, problem: Problem) -> Construction:
+    """Construction of smaller rank where the train is no closer to the function than zero is.
+
+    An interpolation of far too small a rank can be of any size off its pivots. Its stated error on
+    samples decides, and nothing is touched where that is below 1.
+    """
+    error, best = problem.data.error(found.train, otherwise=found.size), found
+    rank = max(found.train.bond_dims, default=1)
+    while error > 1.0 and rank > 1:
+        rank //= 2
+        train, lost = round_train(found.train, tol=0.0, max_rank=rank)
+        smaller = problem.data.error(train, otherwise=found.size)
+        if smaller < error:
+            error, steps = smaller, (*found.steps, f"back to rank {rank}")
+            best = replace(found, train=train, lost=lost, steps=steps)
+    return best
 
 
 def fitted(found: Construction, problem: Problem, *, seed: int) -> Construction:

@@ -224,9 +224,13 @@ class Search:
         size = int(np.clip(self._function.evaluations // 40, 150, 10_000))
         if self._probes.lit < _THIN:
             size = max(size, int(min(size / self._probes.lit, _THIN_EXAM)))
-        findings, _ = self._probe(train, size)
+        findings, errors = self._probe(train, size)
         if findings.error > self._target:
             self._enrich(findings.worst)
+            return None
+        if max(errors) > self._problem.tol:
+            # Uniform configurations count on their own scale, which can be far below the data's.
+            self._tighten(max(errors))
             return None
         # A train can be right on all samples and wrong elsewhere; where it still changes is where.
         if not self._cross.complete and relative_distance(previous, train) > self._target:

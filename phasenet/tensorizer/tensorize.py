@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from phasenet.errors import SettingsError
 from phasenet.tensorizer.charges import Charges
 from phasenet.tensorizer.construction import Construction
-from phasenet.tensorizer.finish import fitted
+from phasenet.tensorizer.finish import fitted, harmless
 from phasenet.tensorizer.function import BatchFunction, ChargeBrokenError
 from phasenet.tensorizer.problem import Problem, prepare
 from phasenet.tensorizer.result import HalfSweep, Outcome, Tensorization
@@ -100,6 +100,7 @@ def tensorize(
         found = _crossed(problem, max_rank, seed, progress)
         if method == "auto" and (found.outcome in _UNFINISHED or found.lost > problem.tol):
             found = _fitted(found, problem, seed)
+    found = harmless(found, problem)
     data_error = problem.data.error(found.train, otherwise=found.size)
     result = Tensorization(
         train=found.train,
