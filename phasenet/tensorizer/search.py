@@ -25,7 +25,8 @@ _OVERSAMPLING = 2.0
 # A function is thin if it vanishes on more than half of the samples.
 _THIN = 0.5
 _THIN_EXAM = 2000
-_BLIND_EVALUATIONS = 3000
+_THIN_QUIET = 2
+_BLIND_EVALUATIONS = 6000
 
 
 class Search:
@@ -132,7 +133,7 @@ class Search:
         self._verified += 1
         # Where uniform configurations see the function too, an exam on them does as much.
         unsure = not (self._dense or self._cross.complete)
-        if self._verified <= (2 if thin else int(unsure)):
+        if self._verified <= (_THIN_QUIET if thin else int(unsure)):
             return None
         self._verified = 0
         return self._examine(train, previous)
