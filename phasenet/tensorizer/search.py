@@ -6,7 +6,7 @@ import numpy as np
 
 from phasenet.seeds import stream
 from phasenet.tensorizer.cross import Cross
-from phasenet.tensorizer.function import BudgetSpentError
+from phasenet.tensorizer.function import BudgetSpentError, CountedFunction
 from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.probes import Findings, Probes, squares, uniform
 from phasenet.tensorizer.problem import Problem, zero_on
@@ -63,7 +63,7 @@ class Search:
         self._probes = Probes(
             problem.function, samples=problem.samples, rng=stream(seed, "tensorizer", "probes")
         )
-        seeds = self._seeds()
+        seeds = _seeds(self._probes, problem.function)
         self._cross = Cross(
             problem.function,
             seeds=seeds,
@@ -257,29 +257,31 @@ class Search:
         count = int(np.clip(_BLIND_EVALUATIONS // rows, 4, 64))
         return np.concatenate((corners, uniform(dims, count, self._rng)))
 
-    def _seeds(self) -> IntArray:
-        """Samples with large values that differ much from one another."""
-        samples, sizes = self._candidates()
-        chosen = [int(np.argmax(sizes))]
-        while len(chosen) < min(_SEEDS, len(samples)):
-            distance = (samples[:, None] != samples[chosen]).mean(axis=2).min(axis=1)
-            weight = sizes * distance
-            if not np.any(weight):
-                break
-            chosen.append(int(np.argmax(weight)))
-        return samples[chosen]
 
-    def _candidates(self) -> tuple[IntArray, FloatArray]:
-        """Distinct samples, at least one of them where the function is not zero, and its size."""
-        more = _SEED_CANDIDATES
-        while True:
-            samples = self._probes.seen(more)
-            sizes = np.sqrt(squares(self._function(samples)))
-            if sizes.any():
-                return samples, sizes
-            if self._probes.exhausted:
-                raise zero_on(self._probes.total)
-            more *= 2
+def _seeds(probes: Probes, function: CountedFunction) -> IntArray:
+    """Samples with large values that differ much from one another."""
+    samples, sizes = _candidates(probes, function)
+    chosen = [int(np.argmax(sizes))]
+    while len(chosen) < min(_SEEDS, len(samples)):
+        distance = (samples[:, None] != samples[chosen]).mean(axis=2).min(axis=1)
+        weight = sizes * distance
+        if not np.any(weight):
+            break
+        chosen.append(int(np.argmax(weight)))
+    return samples[chosen]
+
+
+def _candidates(probes: Probes, function: CountedFunction) -> tuple[IntArray, FloatArray]:
+    """Samples, as many as it takes to find the function not zero, and its sizes."""
+    more = _SEED_CANDIDATES
+    while True:
+        samples = probes.seen(more)
+        sizes = np.sqrt(squares(function(samples)))
+        if sizes.any():
+            return samples, sizes
+        if probes.exhausted:
+            raise zero_on(probes.total)
+        more *= 2
 
 
 def _block_entries(dims: tuple[int, ...], rank: int) -> int:

@@ -40,7 +40,7 @@ def skeleton(
     Parameters
     ----------
     matrix
-        Shape (rows, columns), with at least one nonzero entry.
+        Shape (rows, columns). Where it is zero, the first row is the only pivot.
     atol
         Largest root mean square of a row of the remainder.
     max_rank
@@ -56,7 +56,8 @@ def skeleton(
     [0, 1] 0.000000
     """
     scale = float(np.abs(matrix).max())
-    assert scale > 0.0
+    if scale == 0.0:
+        return Skeleton(rows=np.zeros(1, dtype=np.int64), interpolation=np.eye(len(matrix), 1))
     weights = np.full(len(matrix), 1.0 / scale)
     if sticky is not None:
         weights[sticky] *= _STICKY_WEIGHT

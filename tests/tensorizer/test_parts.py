@@ -28,6 +28,12 @@ def test_skeleton_rebuilds_a_matrix_from_its_rows(seed, rows, columns, rank):
     assert len(found.rows) <= min(rows, columns, rank)
 
 
+def test_skeleton_of_zeros_is_one_row():
+    found = skeleton(np.zeros((3, 2)), atol=1e-9, max_rank=2)
+    assert found.rows.tolist() == [0]
+    assert found.interpolation.tolist() == [[1.0], [0.0], [0.0]]
+
+
 def test_skeleton_prefers_old_pivots_and_respects_the_cap():
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(20, 3)) @ rng.normal(size=(3, 8))
