@@ -1,10 +1,9 @@
 """What a method of construction hands on to be judged."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.result import HalfSweep, Outcome
+from phasenet.tensorizer.search import Search
 from phasenet.trains.train import TensorTrain
 
 
@@ -22,8 +21,8 @@ class Construction:
         Relative L2 norm that rounding to the rank wanted took away.
     size
         Root mean square of the function on the samples used.
-    evaluated
-        Gives the configurations at which the method knows the function, shape (points, length).
+    search
+        The cross interpolation with its pivots, if that was the method.
     steps
         What was done, one phrase each.
     history
@@ -34,6 +33,6 @@ class Construction:
     outcome: Outcome
     lost: float
     size: float
-    evaluated: Callable[[], IntArray]
+    search: Search | None
     steps: tuple[str, ...]
     history: tuple[HalfSweep, ...]

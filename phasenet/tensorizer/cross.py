@@ -17,7 +17,7 @@ import numpy as np
 from phasenet.tensorizer.function import CountedFunction
 from phasenet.tensorizer.pivots import BoolArray, IntArray, Pivots, first_occurrences
 from phasenet.tensorizer.skeleton import Skeleton, independent_columns, skeleton
-from phasenet.trains.train import Array, TensorTrain
+from phasenet.trains.train import Array, FloatArray, TensorTrain
 
 _DARK = 1e-14
 # Tests of up to this many pairs are made in full.
@@ -140,6 +140,33 @@ class Cross:
         cores.append(values.reshape(-1, space.site_dims[order[-1]], 1, self._function.outputs))
         return self._assemble(cores, forward)
 
+    def regression(self, samples: IntArray, *, forward: bool, max_rank: int) -> TensorTrain:
+        """Return the train of one pass whose cores are fitted on parts of samples as well.
+
+        With many more columns than pivots, each core is a least-squares fit, so that what is not
+        of low rank is averaged over the samples and not amplified. The pivots stay as they are.
+        """
+        space, function = self._space, self._function
+        nears, fars = (self.prefixes, self.suffixes) if forward else (self.suffixes, self.prefixes)
+        parts = space.parts(samples, on_left=not forward)
+        order = range(self._length) if forward else range(self._length - 1, -1, -1)
+        rows = space.extended(space.empty(on_left=forward), order[0])
+        cores: list[Array] = []
+        for here, there in pairwise(order):
+            cut = min(here, there)
+            values = function.block(rows, fars[cut].union(parts[cut]))
+            choice = skeleton(
+                values.reshape(len(values), -1),
+                atol=self.tol * min(float(np.abs(values).max()), self._size),
+                max_rank=max_rank,
+                sticky=rows.within(nears[cut]),
+            )
+            cores.append(choice.interpolation.reshape(-1, space.site_dims[here], len(choice.rows)))
+            rows = space.extended(rows.take(choice.rows), there)
+        values = function.block(rows, space.empty(on_left=not forward))
+        cores.append(values.reshape(-1, space.site_dims[order[-1]], 1, function.outputs))
+        return self._assemble(cores, forward)
+
     def _reduce(
         self,
         cut: _Cut,
@@ -160,12 +187,12 @@ class Cross:
             # The far pivots of this cut do not see the near ones: offer every column instead.
             far = far.union(cut.columns)
             values = self._function.block(cut.rows, far)
-        scale = self._scale(values)
+        heights = _largest(values, axis=0)
+        scale = min(float(heights.max()), self._size)
         choice = self._skeleton(values, scale, sticky)
         near = cut.rows.take(choice.rows)
         known = self._function.block(near, cut.columns)
-        scale = max(scale, self._scale(known))
-        new = self._growth(cut, far, values, choice, known, scale, thoroughness)
+        new = self._growth(cut, far, heights, choice, known, thoroughness)
         if len(new):
             columns = cut.columns.take(new)
             values = np.concatenate((values, self._function.block(cut.rows, columns)), axis=1)
@@ -177,9 +204,6 @@ class Cross:
         nears[cut.index], fars[cut.index] = near, far
         return choice, known
 
-    def _scale(self, block: Array) -> float:
-        return min(float(np.abs(block).max()), self._size)
-
     def _skeleton(self, values: Array, scale: float, sticky: BoolArray) -> Skeleton:
         matrix = values.reshape(len(values), -1)
         return skeleton(matrix, atol=self.tol * scale, max_rank=self.max_rank, sticky=sticky)
@@ -188,13 +212,15 @@ class Cross:
         self,
         cut: _Cut,
         far: Pivots,
-        values: Array,
+        heights: FloatArray,
         choice: Skeleton,
         known: Array,
-        scale: float,
         thoroughness: int,
     ) -> IntArray:
-        """Columns that the near pivots cannot rebuild; none if the test finds none."""
+        """Columns that the near pivots cannot rebuild; none if the test finds none.
+
+        ``heights`` has the largest value of each row.
+        """
         rank = len(choice.rows)
         free = np.ones(len(cut.rows), dtype=bool)
         free[choice.rows] = False
@@ -204,18 +230,22 @@ class Cross:
         nothing = candidates[:0]
         if room <= 0 or len(candidates) == 0 or len(others) == 0:
             return nothing
+        widths = _largest(known, axis=1)
+        top = float(widths.max())
+        scale = min(max(float(heights.max()), top), self._size)
         if len(others) * len(candidates) <= _FULL_TEST:
             rows, columns = others, candidates
         else:
             self.complete = False
             # Where the last test failed, the large one comes at once.
             size = thoroughness * max(3, rank // 4) + self._failed[cut.index] * rank // 2
-            rows = self._pick(others, _dark(values[others], scale), size)
-            dark = _dark(known[:, candidates].swapaxes(0, 1), scale)
-            columns = self._pick(candidates, dark, size, candidates >= cut.ahead)
+            dark = _DARK * scale
+            rows = self._pick(others, heights[others] <= dark, size)
+            offered = candidates >= cut.ahead
+            columns = self._pick(candidates, widths[candidates] <= dark, size, offered)
         remainder = self._remainder(cut, choice, known, rows, columns)
         error = float(np.abs(remainder).max())
-        self.alarmed = self.alarmed or error > self._alarm * float(np.abs(known).max())
+        self.alarmed = self.alarmed or error > self._alarm * top
         failed, self._failed[cut.index] = self._failed[cut.index], error > self.tol * scale
         if not self._failed[cut.index]:
             return nothing
@@ -266,6 +296,6 @@ class Cross:
         )
 
 
-def _dark(block: Array, scale: float) -> BoolArray:
-    """Which rows of a block of shape (rows, ...) are zero."""
-    return np.asarray(np.abs(block).reshape(len(block), -1).max(axis=1) <= _DARK * scale)
+def _largest(block: Array, *, axis: int) -> FloatArray:
+    """Largest magnitude in each row (axis 0) or column (axis 1) of a block with outputs."""
+    return np.asarray(np.abs(block).max(axis=(1 - axis, 2)))

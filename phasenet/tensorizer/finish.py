@@ -6,12 +6,15 @@ import numpy as np
 
 from phasenet.seeds import stream
 from phasenet.tensorizer.construction import Construction
+from phasenet.tensorizer.function import BudgetSpentError
 from phasenet.tensorizer.pivots import IntArray
 from phasenet.tensorizer.polish import group_weights, polish
-from phasenet.tensorizer.probes import uniform
+from phasenet.tensorizer.probes import Reference, uniform
 from phasenet.tensorizer.problem import Problem
 from phasenet.trains.canonical import round_train
+from phasenet.trains.train import TensorTrain
 
+_JUDGES = 256
 _SAMPLES = 8000
 _UNIFORM = 20_000
 _DATA_SHARE = 0.5
@@ -34,6 +37,59 @@ def harmless(found: Construction, problem: Problem) -> Construction:
         if smaller < error:
             error, steps = smaller, (*found.steps, f"back to rank {rank}")
             best = replace(found, train=train, lost=lost, steps=steps)
+    return best
+
+
+def regressed(found: Construction, problem: Problem, *, max_rank: int, seed: int) -> Construction:
+    """Construction whose cores are fitted on parts of samples, where that lowers the error.
+
+    One train comes from all pivots and is rounded; another has no more pivots than wanted, because
+    rounding, which weighs all configurations alike, can spoil what is right on samples. The best
+    on other samples and on uniform configurations is kept.
+
+    Parameters
+    ----------
+    found
+        Cross interpolation to start from.
+    problem
+        Function and samples.
+    max_rank
+        Largest bond wanted.
+    seed
+        Seed of the uniform configurations.
+    """
+    assert found.search is not None
+    function, columns = problem.function, 2 * max_rank
+    judges = _affordable(problem, problem.samples[columns:][:_JUDGES], function.left // 8)
+    rng = stream(seed, "tensorizer", "regression")
+    spread = uniform(function.space.site_dims, len(judges), rng)
+    spread = _affordable(problem, spread, function.left // 8)
+    if len(judges) == 0 or len(spread) == 0:
+        return found
+    data, other = (Reference(points=p, values=function(p)) for p in (judges, spread))
+
+    def error_of(train: TensorTrain) -> float:
+        # Samples are what the train is for, so their error counts twice.
+        errors = (reference.error(train, otherwise=found.size) for reference in (data, data, other))
+        return sum(errors)
+
+    error, best = error_of(found.train), found
+    bonds, dims = (*found.train.bond_dims, 1), found.train.site_dims
+    rows = sum(bond * dim for bond, dim in zip(bonds, dims, strict=True))
+    for rank in sorted({max_rank, found.search.working_rank}):
+        # Half of what is left pays for the columns of all samples together.
+        affordable = function.left * max_rank // (2 * rows * rank)
+        count = min(columns, len(problem.samples), affordable)
+        if count == 0:
+            break
+        try:
+            train = found.search.regression(problem.samples[:count], max_rank=rank)
+        except BudgetSpentError:
+            break
+        train, lost = round_train(train, tol=0.0, max_rank=max_rank)
+        if error_of(train) < error:
+            error, steps = error_of(train), (*found.steps, f"regression on {count} samples")
+            best = replace(found, train=train, lost=max(lost, found.lost), steps=steps)
     return best
 
 
@@ -87,7 +143,8 @@ def _groups(found: Construction, problem: Problem, seed: int) -> list[IntArray]:
     spread = uniform(dims, count, stream(seed, "tensorizer", "finish"))
     groups = [samples, _affordable(problem, spread, function.left - spent)]
     if configurations <= 16 * _UNIFORM:
-        groups.append(found.evaluated())
+        assert found.search is not None
+        groups.append(found.search.evaluated())
     return [groups[0], *(group for group in groups[1:] if len(group))]
 
 

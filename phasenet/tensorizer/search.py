@@ -99,6 +99,16 @@ class Search:
         """Return the configurations at which the interpolation knows the function."""
         return self._cross.evaluated()
 
+    def regression(self, samples: IntArray, *, max_rank: int) -> TensorTrain:
+        """Return the train of the present pivots, fitted on samples as well."""
+        forward = len(self.history) % 2 == 0
+        return self._cross.regression(samples, forward=forward, max_rank=max_rank)
+
+    @property
+    def working_rank(self) -> int:
+        """Largest number of pivots of a cut."""
+        return self._cross.max_rank
+
     def run(self) -> Outcome:
         """Return the outcome; the best train is left in ``train``."""
         try:

@@ -72,7 +72,7 @@ def sketched(
         outcome=outcome if wrong else Outcome.CONVERGED,
         lost=0.0,
         size=size,
-        evaluated=lambda: samples,
+        search=None,
         steps=(f"sketch from {len(samples)} samples, {repaired} cuts repaired",),
         history=(record,),
     )

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from phasenet.errors import SettingsError
 from phasenet.tensorizer.charges import Charges
 from phasenet.tensorizer.construction import Construction
-from phasenet.tensorizer.finish import fitted, harmless
+from phasenet.tensorizer.finish import fitted, harmless, regressed
 from phasenet.tensorizer.function import BatchFunction, ChargeBrokenError
 from phasenet.tensorizer.problem import Problem, prepare
 from phasenet.tensorizer.result import HalfSweep, Outcome, Tensorization
@@ -99,7 +99,7 @@ def tensorize(
     else:
         found = _crossed(problem, max_rank, seed, progress)
         if method == "auto" and (found.outcome in _UNFINISHED or found.lost > problem.tol):
-            found = _fitted(found, problem, seed)
+            found = _fitted(found, problem, max_rank, seed)
     found = harmless(found, problem)
     data_error = problem.data.error(found.train, otherwise=found.size)
     result = Tensorization(
@@ -136,15 +136,16 @@ def _crossed(
         outcome=outcome,
         lost=lost,
         size=search.size,
-        evaluated=search.evaluated,
+        search=search,
         steps=search.steps,
         history=tuple(search.history),
     )
 
 
-def _fitted(found: Construction, problem: Problem, seed: int) -> Construction:
-    """Least squares on samples, unless the user has had enough of it."""
+def _fitted(found: Construction, problem: Problem, max_rank: int, seed: int) -> Construction:
+    """Regression and least squares on samples, as long as the user has patience."""
     try:
+        found = regressed(found, problem, max_rank=max_rank, seed=seed)
         return fitted(found, problem, seed=seed)
     except KeyboardInterrupt:
         return replace(found, outcome=Outcome.INTERRUPTED)
