@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 from phasenet.errors import SettingsError
+from phasenet.settings import Method
 from phasenet.tensorizer.charges import Charges
 from phasenet.tensorizer.construction import Construction
 from phasenet.tensorizer.finish import fitted, harmless, regressed
@@ -18,7 +19,6 @@ from phasenet.tensorizer.sketched import sketched
 from phasenet.trains.canonical import round_train
 from phasenet.trains.train import Array
 
-Method = Literal["auto", "cross", "sketch"]
 _UNFINISHED = (Outcome.RANK_CAP, Outcome.STAGNATED, Outcome.BUDGET_SPENT)
 _log = logging.getLogger(__name__)
 

@@ -5,33 +5,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from phasenet.phases.exact import aklt_chain
 from phasenet.tensorizer.embeddings import Basis, Fourier, Polynomial
 from phasenet.tensorizer.sketch import sketch, sketch_continuous, sketch_plain
-from phasenet.trains.canonical import right_canonical
+from phasenet.trains.born import sample_born
 from phasenet.trains.inner import relative_distance
 from phasenet.trains.train import TensorTrain
 
 
-def aklt(length):
-    core = np.zeros((2, 3, 2))
-    core[0, 0, 1] = np.sqrt(2 / 3)
-    core[:, 1] = -np.sqrt(1 / 3) * np.diag([1.0, -1.0])
-    core[1, 2, 0] = -np.sqrt(2 / 3)
-    return TensorTrain(cores=(core[:1], *[core] * (length - 2), core[:, :, :1]))
-
-
 def born_samples(train, shots, seed):
-    """Perfect samples of the squared values of a real scalar train."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.ones((shots, 1)), []
-    for core in right_canonical(train).cores:
-        grown = np.einsum("nl,lsr->nsr", rows, core)
-        weights = np.cumsum((grown**2).sum(axis=2), axis=1)
-        state = (rng.random(shots)[:, None] * weights[:, -1:] >= weights).sum(axis=1)
-        rows = grown[np.arange(shots), state]
-        rows /= np.abs(rows).max(axis=1, keepdims=True)
-        columns.append(state)
-    return np.stack(columns, axis=1)
+    return sample_born(train, shots, np.random.default_rng(seed))[0]
 
 
 def random_train(length, bond, *, dim=2, seed=0, outputs=None):
@@ -79,7 +62,7 @@ def times(train, log):
 
 @pytest.mark.parametrize("log", [-400.0, 300.0])
 def test_f1_scale_of_the_function_does_not_matter(log):
-    state = aklt(60)
+    state = aklt_chain(60)
     samples = born_samples(state, 10, 0)
     black_box = times(state, log).__call__
     found = sketch(lambda x: black_box(x), samples=samples, site_dims=[3] * 60, max_rank=10)
@@ -164,7 +147,7 @@ def test_f5_a_rank_as_large_as_the_number_of_samples():
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("shots", [1, 6])
 def test_f6_cuts_that_samples_do_not_span_are_repaired(shots, seed):
-    state = aklt(100)
+    state = aklt_chain(100)
     samples = born_samples(state, shots, seed)
     found = sketch(state, samples=samples, site_dims=[3] * 100, seed=seed)
     assert found.train.bond_dims == (2,) * 99
@@ -182,7 +165,7 @@ def test_f6_random_train_from_few_samples(seed):
 
 @pytest.mark.parametrize("length", [400, pytest.param(1000, marks=pytest.mark.slow)])
 def test_f7_long_chains_do_not_underflow(length):
-    state = aklt(length)
+    state = aklt_chain(length)
     samples = born_samples(state, 14, 0)
     found = sketch(state, samples=samples, site_dims=[3] * length)
     assert relative_distance(found.train, state) < 1e-9
@@ -190,7 +173,7 @@ def test_f7_long_chains_do_not_underflow(length):
 
 @pytest.mark.slow
 def test_f7_single_precision_of_tiny_values():
-    state = aklt(400)
+    state = aklt_chain(400)
 
     def rounded(x):
         # The 24 bits of single precision, without its smallest exponent.
@@ -251,13 +234,13 @@ def test_f9_errors_are_measured_away_from_the_pivots():
 
 
 def test_f9_no_error_is_stated_where_none_can_be_measured():
-    found = sketch(aklt(10), samples=born_samples(aklt(10), 1, 0), site_dims=[3] * 10)
+    found = sketch(aklt_chain(10), samples=born_samples(aklt_chain(10), 1, 0), site_dims=[3] * 10)
     assert np.isnan(found.held_out_error)
     assert np.isnan(found.spliced_error)
 
 
 def test_published_algorithm_is_exact_on_samples_that_span():
-    state = aklt(30)
+    state = aklt_chain(30)
     samples = born_samples(state, 20, 1)
     found = sketch_plain(state, samples=samples, site_dims=[3] * 30, max_rank=2)
     assert relative_distance(found.train, state) < 1e-11
@@ -265,7 +248,7 @@ def test_published_algorithm_is_exact_on_samples_that_span():
 
 
 def test_published_algorithm_fails_where_samples_do_not_span():
-    state = aklt(100)
+    state = aklt_chain(100)
     samples = born_samples(state, 6, 0)
     found = sketch_plain(state, samples=samples, site_dims=[3] * 100, max_rank=2)
     assert relative_distance(found.train, state) > 0.1
@@ -338,7 +321,7 @@ def test_a_singular_function_of_bits_next_to_its_origin():
 @pytest.mark.slow
 @pytest.mark.parametrize("length", [100, 200])
 def test_aklt_from_fourteen_samples_is_always_exact(length):
-    state = aklt(length)
+    state = aklt_chain(length)
     for seed in range(20):
         samples = born_samples(state, 14, seed)
         found = sketch(state, samples=samples, site_dims=[3] * length, seed=seed)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from phasenet.errors import SettingsError, ShapeError
+from phasenet.phases.exact import aklt_chain
 from phasenet.seeds import stream
 from phasenet.tensorizer import Outcome, tensorize
 from phasenet.tensorizer.problem import prepare
+from phasenet.trains.born import sample_born
 from phasenet.trains.canonical import right_canonical
 from phasenet.trains.inner import relative_distance
 from phasenet.trains.train import TensorTrain
@@ -26,28 +28,8 @@ class Recorder:
         return self.function(configurations)
 
 
-def aklt(length):
-    core = np.zeros((2, 3, 2))
-    core[0, 0, 1] = np.sqrt(2 / 3)
-    core[:, 1] = -np.sqrt(1 / 3) * np.diag([1.0, -1.0])
-    core[1, 2, 0] = -np.sqrt(2 / 3)
-    return TensorTrain(cores=(core[:1], *[core] * (length - 2), core[:, :, :1]))
-
-
 def born_samples(train, shots, seed):
-    """Perfect samples of the squared values of a real scalar train."""
-    rng = np.random.default_rng(seed)
-    cores = right_canonical(train).cores
-    rows, columns = np.ones((shots, 1)), []
-    for core in cores:
-        grown = np.einsum("nl,lsr->nsr", rows, core)
-        weights = np.cumsum((grown**2).sum(axis=2), axis=1)
-        draws = rng.random(shots) * weights[:, -1]
-        state = (draws[:, None] >= weights).sum(axis=1)
-        rows = grown[np.arange(shots), state]
-        rows /= np.abs(rows).max(axis=1, keepdims=True)
-        columns.append(state)
-    return np.stack(columns, axis=1)
+    return sample_born(train, shots, np.random.default_rng(seed))[0]
 
 
 def convolutional_net(dim, *, channels=6, kernel=3, dtype=np.float64):
@@ -80,7 +62,7 @@ def uniform(length, dim, shots=2000, seed=0):
 
 @pytest.mark.parametrize(("length", "most"), [(20, 4_000), (100, 10_000)])
 def test_aklt_amplitudes_come_out_exact(length, most):
-    exact = aklt(length)
+    exact = aklt_chain(length)
     found = tensorize(exact, samples=born_samples(exact, 1000, 3), site_dims=[3] * length)
     assert found.outcome is Outcome.CONVERGED
     assert found.data_error < 1e-10
@@ -235,7 +217,10 @@ def test_progress_sees_the_history(caplog):
     seen = []
     with caplog.at_level(logging.INFO, logger="phasenet"):
         found = tensorize(
-            aklt(8), samples=born_samples(aklt(8), 200, 0), site_dims=[3] * 8, progress=seen.append
+            aklt_chain(8),
+            samples=born_samples(aklt_chain(8), 200, 0),
+            site_dims=[3] * 8,
+            progress=seen.append,
         )
     assert tuple(seen) == found.history
     assert found.history[-1].ranks == (2,) * 7
