@@ -137,7 +137,8 @@ def _groups(found: Construction, problem: Problem, seed: int) -> list[IntArray]:
     most = max(256, int(_WORK / (bond**2 * train.length * function.outputs)))
     samples = problem.samples[: min(_SAMPLES, most // 2)]
     configurations = float(np.prod(np.asarray(dims, dtype=float)))
-    count = int(min(max(len(samples), configurations / 4), _UNIFORM, most // 2))
+    wanted = max(len(samples), configurations / 4)
+    count = int(min(wanted, _UNIFORM, most // 2, function.evaluations))
     samples = _affordable(problem, samples, function.left // 2)
     spent = int(np.count_nonzero(~function.known(samples)))
     spread = uniform(dims, count, stream(seed, "tensorizer", "finish"))

@@ -23,13 +23,14 @@ def sketched(
     Parameters
     ----------
     problem
-        Function and samples; the first 200 samples are the pivots.
+        Function and samples; the first 200, or three for each bond state, are the pivots.
     function
         The function as the user gave it; a structured one is evaluated by its parts.
     max_rank, seed
         As in :func:`phasenet.tensorize`.
     """
-    counted, samples = problem.function, problem.samples[:_PIVOTS]
+    counted = problem.function
+    samples = problem.samples[: max(_PIVOTS, 3 * max_rank)]
 
     size = float(np.sqrt(squares(counted(samples)).mean()))
     if size == 0.0:
