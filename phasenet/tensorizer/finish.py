@@ -74,6 +74,10 @@ def regressed(found: Construction, problem: Problem, *, max_rank: int, seed: int
         return sum(errors)
 
     error, best = error_of(found.train), found
+    assert found.search.train is not None
+    if error_of(found.search.train) < 0.5 * error:
+        # The pivots know better: what is wrong comes from rounding, which samples cannot mend.
+        return found
     bonds, dims = (*found.train.bond_dims, 1), found.train.site_dims
     rows = sum(bond * dim for bond, dim in zip(bonds, dims, strict=True))
     for rank in sorted({max_rank, found.search.working_rank}):
