@@ -20,6 +20,7 @@ from phasenet.trains.train import FloatArray, TensorTrain
 _HALF_SWEEPS = 60
 _PATIENCE = 10
 _SEEDS = 2
+_DENSE_STATES = 12
 _SEED_CANDIDATES = 64
 _OVERSAMPLING = 2.0
 # A function is thin if it vanishes on more than half of the samples.
@@ -63,7 +64,11 @@ class Search:
         self._probes = Probes(
             problem.function, samples=problem.samples, rng=stream(seed, "tensorizer", "probes")
         )
-        seeds = _seeds(self._probes, problem.function)
+        # A sparse function hides from the parts of a seed that do not belong together: two seeds.
+        # Elsewhere the first half sweep finds all the more the more columns it starts with.
+        dense = problem.spread.lit >= _THIN
+        count = max(_SEEDS, _DENSE_STATES // max(problem.function.space.site_dims) * dense)
+        seeds = _seeds(self._probes, problem.function, count)
         self._cross = Cross(
             problem.function,
             seeds=seeds,
@@ -73,7 +78,7 @@ class Search:
             max_rank=self._working_rank(max_rank),
             rng=stream(seed, "tensorizer", "tests"),
         )
-        self._dense = min(problem.spread.lit, self._probes.lit) >= _THIN
+        self._dense = dense and self._probes.lit >= _THIN
         self._floor = 4.0 * problem.function.precision
         self._best = np.inf
         self._verified = 0
@@ -268,11 +273,11 @@ class Search:
         return np.concatenate((corners, uniform(dims, count, self._rng)))
 
 
-def _seeds(probes: Probes, function: CountedFunction) -> IntArray:
+def _seeds(probes: Probes, function: CountedFunction, count: int) -> IntArray:
     """Samples with large values that differ much from one another."""
     samples, sizes = _candidates(probes, function)
     chosen = [int(np.argmax(sizes))]
-    while len(chosen) < min(_SEEDS, len(samples)):
+    while len(chosen) < min(count, len(samples)):
         distance = (samples[:, None] != samples[chosen]).mean(axis=2).min(axis=1)
         weight = sizes * distance
         if not np.any(weight):
