@@ -29,7 +29,7 @@ class ValueCache:
     """
 
     def __init__(self, *, outputs: int, dtype: np.dtype[np.generic]) -> None:
-        self._slots: _IntArray = np.full(8192, -1, dtype=np.int64)
+        self._slots: _IntArray = np.full(2**15, -1, dtype=np.int64)
         self._mask = np.uint64(len(self._slots) - 1)
         self._keys: _KeyArray = np.zeros(4096, dtype=np.uint64)
         self._values: Array = np.zeros((4096, outputs), dtype=dtype)
@@ -75,9 +75,9 @@ class ValueCache:
         self._keys[start : self._count] = keys
         self._values[start : self._count] = values
         entries = np.arange(start, self._count)
-        if 2 * self._count > len(self._slots):
+        if 3 * self._count > len(self._slots):
             size = len(self._slots)
-            while 2 * self._count > size:
+            while 3 * self._count > size:
                 size *= 2
             self._slots = np.full(2 * size, -1, dtype=np.int64)
             self._mask = np.uint64(len(self._slots) - 1)

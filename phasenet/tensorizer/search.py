@@ -146,12 +146,15 @@ class Search:
             self._enrich(findings.worst)
             return self._limit(train, findings.error)
         self._verified += 1
-        # Where uniform configurations see the function too, an exam on them does as much.
-        unsure = not (self._dense or self._cross.complete)
-        if self._verified <= (_THIN_QUIET if thin else int(unsure)):
+        if self._verified <= (_THIN_QUIET if thin else int(self._unsure)):
             return None
         self._verified = 0
         return self._examine(train, previous)
+
+    @property
+    def _unsure(self) -> bool:
+        """Whether tests have left pairs out that no exam on uniform configurations can see."""
+        return not (self._dense or self._cross.complete)
 
     def _working_rank(self, max_rank: int) -> int:
         """Rank to work with: more than wanted in the end, as far as the budget allows."""
@@ -249,7 +252,7 @@ class Search:
             self._tighten(max(errors))
             return None
         # A train can be right on all samples and wrong elsewhere; where it still changes is where.
-        if not self._cross.complete and relative_distance(previous, train) > self._target:
+        if self._unsure and relative_distance(previous, train) > self._target:
             points, _ = sample_born(subtract(train, previous), 100, self._rng)
             found = self._probes.compare(train(points), points[:0], points, tol=self._target)
             if len(found.worst):
