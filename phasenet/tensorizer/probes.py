@@ -112,6 +112,11 @@ class Probes:
         sizes = np.concatenate(self._sizes)
         return float(np.mean(sizes > _DARK * sizes.max()))
 
+    def first(self, shots: int) -> IntArray:
+        """Return the first samples, as far as there are so many."""
+        self.seen(max(0, shots - self._seen))
+        return self._samples[:shots]
+
     def seen(self, shots: int) -> IntArray:
         """Return the first and the latest samples, after taking some more if there are any."""
         end = min(len(self._samples), self._seen + shots)

@@ -68,7 +68,7 @@ class Search:
         # Elsewhere the first half sweep finds all the more the more columns it starts with.
         dense = problem.spread.lit >= _THIN
         count = max(_SEEDS, _DENSE_STATES // max(problem.function.space.site_dims) * dense)
-        seeds = _seeds(self._probes, problem.function, count)
+        seeds = _seeds(self._probes, problem.function, count, dense=dense)
         self._cross = Cross(
             problem.function,
             seeds=seeds,
@@ -276,9 +276,9 @@ class Search:
         return np.concatenate((corners, uniform(dims, count, self._rng)))
 
 
-def _seeds(probes: Probes, function: CountedFunction, count: int) -> IntArray:
+def _seeds(probes: Probes, function: CountedFunction, count: int, *, dense: bool) -> IntArray:
     """Samples with large values that differ much from one another."""
-    samples, sizes = _candidates(probes, function)
+    samples, sizes = _candidates(probes, function, dense=dense)
     chosen = [int(np.argmax(sizes))]
     while len(chosen) < min(count, len(samples)):
         distance = (samples[:, None] != samples[chosen]).mean(axis=2).min(axis=1)
@@ -289,14 +289,19 @@ def _seeds(probes: Probes, function: CountedFunction, count: int) -> IntArray:
     return samples[chosen]
 
 
-def _candidates(probes: Probes, function: CountedFunction) -> tuple[IntArray, FloatArray]:
-    """Samples, as many as it takes to find the function not zero, and its sizes."""
-    more = _SEED_CANDIDATES
+def _candidates(
+    probes: Probes, function: CountedFunction, *, dense: bool
+) -> tuple[IntArray, FloatArray]:
+    """Samples, as many as it takes to see where the function is not zero, and its sizes.
+
+    Where one sample outweighs all others, larger values are to be expected among the next ones.
+    """
+    more, taken = _SEED_CANDIDATES, probes.first(0)
     while True:
-        samples = probes.seen(more)
-        sizes = np.sqrt(squares(function(samples)))
-        if sizes.any():
-            return samples, sizes
+        taken = probes.first(len(taken) + more)
+        weights = squares(function(taken))
+        if weights.any() and (not dense or probes.exhausted or 2 * weights.max() < weights.sum()):
+            return taken, np.sqrt(weights)
         if probes.exhausted:
             raise zero_on(probes.total)
         more *= 2
