@@ -97,9 +97,12 @@ def tensorize(
     if method == "sketch":
         found = sketched(problem, function, max_rank=max_rank, seed=seed)
     else:
-        found = _crossed(problem, max_rank, seed, progress)
-        if method == "auto" and (found.outcome in _UNFINISHED or found.lost > problem.tol):
-            found = _fitted(found, problem, max_rank, seed)
+        try:
+            found = _crossed(problem, method, max_rank, seed, progress)
+        except ChargeBrokenError:
+            # A probe has refuted the charges that samples suggested; what is known stays known.
+            problem.function.space.charges = Charges.none(site_dims)
+            found = _crossed(problem, method, max_rank, seed, progress)
     found = harmless(found, problem)
     data_error = problem.data.error(found.train, otherwise=found.size)
     result = Tensorization(
@@ -119,19 +122,21 @@ def tensorize(
 
 def _crossed(
     problem: Problem,
+    method: Method,
     max_rank: int,
     seed: int,
     progress: Callable[[HalfSweep], object] | None,
 ) -> Construction:
-    """Cross interpolation, rounded to the rank wanted."""
-    search, outcome = _searched(problem, max_rank, seed, progress)
+    """Cross interpolation, rounded to the rank wanted, and what follows where that is too small."""
+    search = Search(problem, max_rank=max_rank, seed=seed, progress=progress)
+    outcome = search.run()
     if search.train is None:
         raise SettingsError(
             f"max_evaluations={problem.function.max_evaluations} ends within the first half sweep; "
             "raise it"
         )
     train, lost = round_train(search.train, tol=0.1 * problem.tol, max_rank=max_rank)
-    return Construction(
+    found = Construction(
         train=train,
         outcome=outcome,
         lost=lost,
@@ -140,6 +145,9 @@ def _crossed(
         steps=search.steps,
         history=tuple(search.history),
     )
+    if method == "auto" and (outcome in _UNFINISHED or lost > problem.tol):
+        return _fitted(found, problem, max_rank, seed)
+    return found
 
 
 def _fitted(found: Construction, problem: Problem, max_rank: int, seed: int) -> Construction:
@@ -149,23 +157,6 @@ def _fitted(found: Construction, problem: Problem, max_rank: int, seed: int) -> 
         return fitted(found, problem, seed=seed)
     except KeyboardInterrupt:
         return replace(found, outcome=Outcome.INTERRUPTED)
-
-
-def _searched(
-    problem: Problem,
-    max_rank: int,
-    seed: int,
-    progress: Callable[[HalfSweep], object] | None,
-) -> tuple[Search, Outcome]:
-    """Search with the charges found, or without them if a probe refutes them."""
-    try:
-        search = Search(problem, max_rank=max_rank, seed=seed, progress=progress)
-        return search, search.run()
-    except ChargeBrokenError:
-        space = problem.function.space
-        space.charges = Charges.none(space.site_dims)
-    search = Search(problem, max_rank=max_rank, seed=seed, progress=progress)
-    return search, search.run()
 
 
 def _earned(found: Construction, data_error: float, problem: Problem) -> Outcome:

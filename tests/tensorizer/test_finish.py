@@ -64,3 +64,21 @@ def test_a_train_worse_than_zero_gives_way_to_a_smaller_rank():
             max_rank=rank,
         )
         assert found.data_error < 1.05
+
+
+@pytest.mark.parametrize("rank", [4, 64])
+def test_charges_that_a_late_probe_refutes_are_given_up(rank, monkeypatch):
+    """The function conserves its charge but at configurations that the first test never asks."""
+    monkeypatch.setattr("phasenet.tensorizer.problem._OFF_SECTOR", 1)
+    rng = np.random.default_rng(0)
+    samples = np.argsort(rng.random((1500, 12)), axis=1) % 2
+
+    def leaky(x):
+        far = np.abs(x.sum(axis=1) - 6) > 2
+        return np.where(x.sum(axis=1) == 6, dense_net(x)[:, 0], 0.0) + 0.5 * far
+
+    found = tensorize(leaky, samples=samples, site_dims=[2] * 12, max_rank=rank, tol=1e-4)
+    assert "conserved" not in str(found)
+    every = (np.arange(2**12)[:, None] >> np.arange(12)) & 1
+    error = np.linalg.norm(found.train(every) - leaky(every)) / np.linalg.norm(leaky(every))
+    assert error < (1.0 if rank == 4 else 1e-3)
