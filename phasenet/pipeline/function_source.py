@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -148,10 +148,11 @@ def _executed(path: Path) -> ModuleType:
     _see(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(f"phasenet_function_{path.stem}", path)
     assert spec is not None and spec.loader is not None
+    loader = spec.loader
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and the like look their own module up by its name.
     sys.modules[spec.name] = module
-    _tried(str(path), lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
+    _tried(str(path), lambda: loader.exec_module(module))
     return module
 
 
@@ -193,7 +194,7 @@ def _attribute(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
         found = getattr(found, part)
     if not callable(found):
         raise SettingsError(f"{place}:{name} is of type {type(found).__name__}; wanted a function")
-    return found  # type: ignore[no-any-return]
+    return cast(Callable[..., Any], found)
 
 
 def _guarded(name: str, function: Callable[..., Any]) -> Function:
