@@ -188,7 +188,8 @@ def _attribute(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            near = difflib.get_close_matches(part, [n for n in dir(found) if n[0] != "_"], n=1)
+            known = [n for n in dir(found) if n[0] != "_" and callable(getattr(found, n))]
+            near = difflib.get_close_matches(part, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise SettingsError(f"{place} has no function {name}{hint}")
         found = getattr(found, part)
