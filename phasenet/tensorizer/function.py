@@ -30,7 +30,7 @@ class BatchFunction(Protocol):
 
 
 @runtime_checkable
-class SplitFunction(BatchFunction, Extender, Protocol):
+class StructuredFunction(BatchFunction, Protocol):
     """Batch function whose values come from what is known of each side of a cut.
 
     Features of partial configurations are computed once, however many partners they meet: the
@@ -38,8 +38,19 @@ class SplitFunction(BatchFunction, Extender, Protocol):
     for each partial configuration.
     """
 
+    def prefixes(self, states: IntArray, /) -> Any:
+        """Features of the first sites, one row each."""
+
+    def suffixes(self, states: IntArray, /) -> Any:
+        """Features of the last sites, one row each."""
+
     def pairs(self, left: Any, right: Any, /) -> Any:
         """Values of aligned rows of features of first and of last sites that fit together."""
+
+
+@runtime_checkable
+class SplitFunction(StructuredFunction, Extender, Protocol):
+    """Structured function whose features can be carried on, one site at a time."""
 
 
 class BudgetSpentError(Exception):

@@ -118,6 +118,14 @@ def zero_on(samples: int) -> SettingsError:
     )
 
 
+def broken(charges: Charges) -> SettingsError:
+    """Error of a function that is not zero outside the sector that the user named."""
+    return SettingsError(
+        f"the function is not zero outside the sector of its charges ({charges}); "
+        "leave the charges away"
+    )
+
+
 def _split(samples: IntArray, max_evaluations: int, seed: int) -> tuple[IntArray, IntArray]:
     """Samples for the construction, the first ones first, and samples held out from it."""
     first = min(FIRST, len(samples) // 2)
@@ -180,8 +188,5 @@ def _settled_charges(
     except ChargeBrokenError:
         if charges is None:
             return none
-        raise SettingsError(
-            f"the function is not zero outside the sector of its charges ({charges}); "
-            "leave the charges away"
-        ) from None
+        raise broken(charges) from None
     return found

@@ -93,7 +93,7 @@ def sketch(
     function
         Function of integers of shape (shots, length), with values of shape (shots,) or
         (shots, outputs). All outputs share the bonds. A train, or a
-        :class:`~phasenet.tensorizer.sketch_blocks.StructuredFunction`, is evaluated by its parts.
+        :class:`~phasenet.tensorizer.function.StructuredFunction`, is evaluated by its parts.
     samples
         Integers of shape (shots, length) from the distribution on which the train has to be
         right. From ten samples on, a tenth is held out.

@@ -1,13 +1,13 @@
 """Blocks: values of a function at all pairs of a set of prefixes and a set of suffixes."""
 
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasenet.errors import SettingsError, ShapeError
-from phasenet.tensorizer.function import BatchFunction
+from phasenet.tensorizer.function import BatchFunction, StructuredFunction
 from phasenet.tensorizer.sketch_pool import KeyArray, Pool, Side
 from phasenet.trains.train import Array, IntArray, TensorTrain
 
@@ -19,26 +19,6 @@ _EPSILON = {
     np.dtype(kind).str[1:]: float(np.finfo(kind).eps)
     for kind in (np.float16, np.float32, np.float64, np.complex64, np.complex128)
 }
-
-
-@runtime_checkable
-class StructuredFunction(Protocol):
-    """Function whose work on a prefix and on a suffix can be done once for all their pairs.
-
-    Features are arrays (or anything indexed by rows) of whatever the function wants to remember.
-    """
-
-    def __call__(self, configurations: IntArray, /) -> Any:
-        """Values at a batch of configurations."""
-
-    def prefixes(self, states: IntArray, /) -> Any:
-        """Features of prefixes, from states of shape (rows, sites of the prefix)."""
-
-    def suffixes(self, states: IntArray, /) -> Any:
-        """Features of suffixes, from states of shape (rows, sites of the suffix)."""
-
-    def pairs(self, left: Any, right: Any, /) -> Any:
-        """Values (rows,) or (rows, outputs) of aligned rows of features of the same cut."""
 
 
 class Blocks(Protocol):

@@ -12,7 +12,7 @@ from phasenet.tensorizer.charges import Charges
 from phasenet.tensorizer.construction import Construction
 from phasenet.tensorizer.finish import fitted, harmless, regressed
 from phasenet.tensorizer.function import BatchFunction, ChargeBrokenError
-from phasenet.tensorizer.problem import Problem, prepare
+from phasenet.tensorizer.problem import Problem, broken, prepare
 from phasenet.tensorizer.result import HalfSweep, Outcome, Tensorization
 from phasenet.tensorizer.search import Search
 from phasenet.tensorizer.sketched import sketched
@@ -100,6 +100,8 @@ def tensorize(
         try:
             found = _crossed(problem, method, max_rank, seed, progress)
         except ChargeBrokenError:
+            if charges is not None:
+                raise broken(charges) from None
             # A probe has refuted the charges that samples suggested; what is known stays known.
             problem.function.space.charges = Charges.none(site_dims)
             found = _crossed(problem, method, max_rank, seed, progress)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from phasenet.tensorizer import Outcome, tensorize
+from phasenet.errors import SettingsError
+from phasenet.tensorizer import Outcome, magnetisation, tensorize
 
 
 def dense_net(x):
@@ -82,3 +83,5 @@ def test_charges_that_a_late_probe_refutes_are_given_up(rank, monkeypatch):
     every = (np.arange(2**12)[:, None] >> np.arange(12)) & 1
     error = np.linalg.norm(found.train(every) - leaky(every)) / np.linalg.norm(leaky(every))
     assert error < (1.0 if rank == 4 else 1e-3)
+    with pytest.raises(SettingsError, match="not zero outside the sector of its charges"):
+        tensorize(leaky, samples=samples, site_dims=[2] * 12, charges=magnetisation((2,) * 12, 6))
