@@ -13,6 +13,7 @@ from phasenet.pipeline.function_source import FunctionSource
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter
 from phasenet.records import TensorizedBlackBox
+from phasenet.seeds import stream
 from phasenet.settings import FunctionSettings, TensorizeOptions
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.snapshots import read_snapshots
@@ -77,7 +78,9 @@ def read_samples(path: Path, site_dim: int | None) -> Samples:
         raise FileKindError(f"samples are {path}; wanted a *.snapshots.h5 or a .npy of integers")
     else:
         _, snapshots = read_snapshots(path)
-        states, stored = snapshots.spins.astype(np.int64), snapshots.site_dim
+        # Snapshots are ordered by point, but pivots are chosen from the first samples.
+        mixed = stream(0, "tensorize", "shots").permutation(snapshots.spins)
+        states, stored = mixed.astype(np.int64), snapshots.site_dim
         parents, origin = parents_of([path]), {}
     largest = int(states.max())
     chosen = site_dim or stored or largest + 1

@@ -156,7 +156,8 @@ def _choose(data: Snapshots, settings: TensorizeSettings, seed: int) -> tuple[In
         fresh = min(settings.held_out_per_point, len(shots) // 2)
         held_out.append(shots[:fresh])
         build.append(shots[fresh : fresh + per_point])
-    return np.concatenate(build), np.concatenate(held_out)
+    # The first samples are those that pivots are chosen from: they must not be of one point.
+    return rng.permutation(np.concatenate(build)), np.concatenate(held_out)
 
 
 def _construction(name: str, run: RunSettings) -> Construction:

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phasenet.pipeline.black_box import read_samples
 from phasenet.pipeline.construction import TrainFile, curves
 from phasenet.pipeline.product import Product, card_of
 from phasenet.pipeline.reporting import SilentReporter
+from phasenet.pipeline.tensorize import _choose
 from phasenet.records import TensorizedBlackBox
 from phasenet.settings import FunctionSettings, TensorizeOptions, TensorizeSettings
 from phasenet.storage.header import Header, Kind
+from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.trains import read_black_box, read_train, write_black_box
 from phasenet.tensorizer import Outcome
 from phasenet.tensorizer.result import HalfSweep
@@ -159,3 +162,15 @@ def test_a_classifier_is_kept_once_both_trains_are_there(product, monkeypatch, s
     assert product.path.exists() == (stopped == "probabilities")
     if product.path.exists():
         assert read_train(product.path)[0].settings["interrupted"] is True
+
+
+def test_the_first_samples_come_from_all_points():
+    path = SAMPLE / "haldane.snapshots.h5"
+    _, snapshots = read_snapshots(path)
+    build, held_out = _choose(snapshots, TensorizeSettings(), 0)
+    points = set(range(len(snapshots.points)))
+    assert set(snapshots.point_index[build[:64]].tolist()) == points
+    assert not set(build.tolist()) & set(held_out.tolist())
+    states = read_samples(path, None).states
+    assert not np.array_equal(states[:64], snapshots.spins[:64])
+    assert np.array_equal(np.sort(states, axis=0), np.sort(snapshots.spins, axis=0))
