@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasenet.card import SPIN_SYMMETRIES, KnownTransition, Order, Phase, Symmetry
     from phasenet.errors import PhasenetError
     from phasenet.points import Grid, ParameterPoint
     from phasenet.settings import RunSettings
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from phasenet.storage.tables import read_table
     from phasenet.storage.tenpy_files import read_tenpy_state
     from phasenet.storage.trains import read_black_box, read_train
-    from phasenet.study import Chain, KnownTransition, Phase, Study, load_study
+    from phasenet.study import Boundary, Chain, Study, load_study
     from phasenet.tensorizer import tensorize
     from phasenet.trains import InfiniteTrain, TensorTrain
 
@@ -24,9 +25,13 @@ _HOME = {
     "Grid": "points",
     "ParameterPoint": "points",
     "RunSettings": "settings",
+    "SPIN_SYMMETRIES": "card",
+    "KnownTransition": "card",
+    "Order": "card",
+    "Phase": "card",
+    "Symmetry": "card",
+    "Boundary": "study",
     "Chain": "study",
-    "KnownTransition": "study",
-    "Phase": "study",
     "Study": "study",
     "load_study": "study",
     "read_black_box": "storage.trains",
@@ -41,15 +46,19 @@ _HOME = {
     "TensorTrain": "trains",
 }
 __all__ = [
+    "SPIN_SYMMETRIES",
+    "Boundary",
     "Chain",
     "Grid",
     "InfiniteTrain",
     "KnownTransition",
+    "Order",
     "ParameterPoint",
     "Phase",
     "PhasenetError",
     "RunSettings",
     "Study",
+    "Symmetry",
     "TensorTrain",
     "load_study",
     "read_black_box",

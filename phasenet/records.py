@@ -1,7 +1,7 @@
 """The stored values, one for each kind of file: read this to know what flows through phasenet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -22,7 +22,9 @@ class DmrgOutcome(Enum):
     """How a ground-state search ended; the value is the sentence for the user."""
 
     CONVERGED = "energy and entropy changes are below energy_atol and entropy_atol"
+    BOND_LIMIT = "converged at max_bond, with a truncation above truncation_atol; raise max_bond"
     SWEEP_LIMIT = "max_sweeps reached; raise it, or max_bond, or expect an approximate state"
+    INTERRUPTED = "stopped by a signal; the same command goes on"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,8 +41,11 @@ class GroundState:
         Right-canonical cores: an open chain of norm 1, or the repeating cell of an infinite one.
     schmidt_values
         On the bond left of each core; for an open chain the first is (1,).
+    charge
+        Name of the conserved charge as TeNPy has it, ``2*Sz`` or ``parity_Sz``; empty without one.
     bond_charges
-        2 Sz carried by each index of the bond left of each core and, last, right of the last core.
+        Charge carried by each index of the bond left of each core and, last, right of the last
+        core; empty arrays without a conserved charge.
     energy
         Per site, in units of the exchange; of an open chain the total divided by its length,
         pinning fields included.
@@ -50,18 +55,35 @@ class GroundState:
         Largest discarded weight of the last sweep.
     outcome, sweeps
         How and when the search ended.
+    start
+        What the search started from, such as ``product state`` or ``neighbour D=0.4,Delta=1``.
+    rival
+        Energy per site that a second start ended at minus ``energy``, at least 0; NaN where there
+        was no second start.
+    rival_entropy
+        Entropy of the middle bond, or of the bond left of the cell, of the second start minus that
+        of this state, in nats; NaN where there was none.
+    history
+        One entry for each bond dimension on the way, in equally long arrays: ``max_bond``,
+        ``sweeps``, ``energy`` (per site), ``entropy`` (nats, of the bond left of the cell or of the
+        middle bond), ``truncation`` and, if infinite, ``correlation_length`` (sites).
     """
 
     point: ParameterPoint
     spin: float
     train: TensorTrain | InfiniteTrain
     schmidt_values: tuple[FloatArray, ...]
+    charge: str
     bond_charges: tuple[NDArray[np.int64], ...]
     energy: float
     variance: float
     truncation: float
     outcome: DmrgOutcome
     sweeps: int
+    start: str = "product state"
+    rival: float = float("nan")
+    rival_entropy: float = float("nan")
+    history: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def boundary(self) -> Boundary:

@@ -65,7 +65,9 @@ class FiniteSettings(Settings):
 
     length: Annotated[int, Field(ge=4)] = 32
     pinning_field: float = 0.5
+    first_bond: Count = 16
     max_bond: Count = 48
+    truncation_atol: Positive = 1e-9
     cutoff: Positive = 1e-10
     energy_atol: Positive = 1e-9
     entropy_atol: Positive = 1e-5
@@ -76,11 +78,26 @@ class InfiniteSettings(Settings):
     """Infinite DMRG of a repeating cell."""
 
     cell: Count = 2
+    first_bond: Count = 16
     max_bond: Count = 64
+    truncation_atol: Positive = 1e-9
     cutoff: Positive = 1e-10
     energy_atol: Positive = 1e-9
     entropy_atol: Positive = 1e-6
     max_sweeps: Count = 800
+
+
+class SweepSettings(Settings):
+    """How the points of a grid are worked on.
+
+    ``chain`` neighbouring points are one unit of work: the first starts cold, each other one from
+    the state before it (1: every point starts cold). Every ``second_start``-th point of a chain,
+    and those where the state changes abruptly, start from the product state as well.
+    """
+
+    boundaries: tuple[Literal["infinite", "finite"], ...] = ("infinite", "finite")
+    chain: Annotated[int, Field(ge=1, le=50)] = 8
+    second_start: Count = 5
 
 
 class SampleSettings(Settings):
@@ -168,12 +185,32 @@ class TensorizeOptions:
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
+class ClusterSettings(Settings):
+    """What a batch system is asked for; it decides no result.
+
+    ``walltime`` as hours:minutes:seconds; ``nodes`` of ``cores`` worker processes each; ``prelude``
+    is shell text that runs first on each node, such as ``module load``; ``options`` are lines for
+    the head of the batch script, such as ``#SBATCH --mem-per-cpu=2G``.
+    """
+
+    queue: str = ""
+    account: str = ""
+    walltime: Annotated[str, Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$")] = "04:00:00"
+    nodes: Count = 1
+    cores: Count = 1
+    prelude: str = ""
+    options: str = ""
+    address: str = ""
+
+
 class RunSettings(Settings):
     """Settings of a whole run, one group for each step, and the one seed of all random streams."""
 
     seed: Seed = 0
     finite: FiniteSettings = FiniteSettings()
     infinite: InfiniteSettings = InfiniteSettings()
+    sweep: SweepSettings = SweepSettings()
+    cluster: ClusterSettings = ClusterSettings()
     sample: SampleSettings = SampleSettings()
     train: TrainSettings = TrainSettings()
     tensorize: TensorizeSettings = TensorizeSettings()

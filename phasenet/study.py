@@ -2,8 +2,7 @@
 
 import ast
 import importlib.util
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from phasenet.card import SPIN_SYMMETRIES, KnownTransition, Order, Phase, StudyCard, Symmetry
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.identity import digest
 from phasenet.points import Grid, ParameterPoint
 from phasenet.settings import RunSettings, explain
-
-INVARIANTS = ("Z2xZ2", "time reversal", "bond inversion")
 
 
 class Boundary(StrEnum):
@@ -47,120 +45,6 @@ class Chain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase:
-    """A phase, recognised by the SPT invariants of the infinite ground state.
-
-    Parameters
-    ----------
-    label
-        Short name in files, such as ``haldane``.
-    title
-        Name in figures.
-    invariants
-        Value (+1 or -1) of each invariant that the phase is recognised by.
-    citation
-        Where the phase is established.
-    """
-
-    label: str
-    title: str
-    invariants: Mapping[str, int]
-    citation: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownTransition:
-    """A phase boundary from the literature, drawn as a mark and never used to label.
-
-    Parameters
-    ----------
-    coupling
-        The coupling that is varied.
-    value, error
-        Its critical value and the quoted uncertainty.
-    at
-        The other couplings.
-    citation
-        Source.
-    """
-
-    coupling: str
-    value: float
-    error: float
-    at: Mapping[str, float]
-    citation: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudyCard:
-    """What later steps and files need to know of a study: plain values, no code.
-
-    Parameters
-    ----------
-    name, title, hamiltonian
-        Name in file names, title and formula in figures.
-    varied
-        Couplings that take more than one value on the grid.
-    phases, transitions
-        As in :class:`Study`.
-    settings
-        Settings of all steps as plain values: a file stays readable when the settings of a newer
-        version differ, and :meth:`run_settings` checks them where they are used.
-    """
-
-    name: str
-    title: str
-    hamiltonian: str
-    varied: tuple[str, ...]
-    phases: tuple[Phase, ...]
-    transitions: tuple[KnownTransition, ...]
-    settings: Mapping[str, Any]
-
-    def known_transitions(
-        self, coupling: str, at: Mapping[str, float]
-    ) -> tuple[KnownTransition, ...]:
-        """Literature values along one coupling, where the other couplings are the same."""
-        return tuple(
-            known
-            for known in self.transitions
-            if known.coupling == coupling
-            and all(math.isclose(at.get(name, math.nan), v) for name, v in known.at.items())
-        )
-
-    def run_settings(self) -> RunSettings:
-        """Return the settings, checked; raises SettingsError."""
-        return RunSettings.checked(self.settings)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the card as plain JSON values."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "hamiltonian": self.hamiltonian,
-            "varied": list(self.varied),
-            "phases": [{**vars(p), "invariants": dict(p.invariants)} for p in self.phases],
-            "transitions": [{**vars(t), "at": dict(t.at)} for t in self.transitions],
-            "settings": dict(self.settings),
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "StudyCard":
-        """Card from plain values, as a file holds them."""
-        try:
-            return cls(
-                name=str(values["name"]),
-                title=str(values["title"]),
-                hamiltonian=str(values["hamiltonian"]),
-                varied=tuple(str(name) for name in values["varied"]),
-                phases=tuple(Phase(**phase) for phase in values["phases"]),
-                transitions=tuple(KnownTransition(**t) for t in values["transitions"]),
-                settings=dict(values["settings"]),
-            )
-        except (KeyError, TypeError) as error:
-            raise StudyError(f"the study card of the file lacks or misnames {error}") from None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Study:
     """One spin chain and everything that a run needs to know of it.
 
@@ -175,11 +59,16 @@ class Study:
     build_model
         Returns the TeNPy model of a point on a chain.
     product_state
-        Returns the local states (TeNPy's labels) that DMRG starts from, for a number of sites.
+        Returns the local states (TeNPy's labels) that DMRG starts from, at a point and for a number
+        of sites.
     grid
         The points of parameter space.
     phases
-        Known phases with the invariants that identify them.
+        Known phases with what identifies them.
+    symmetries
+        Symmetries whose invariants are computed, each with its action on the cell and its cut.
+    orders
+        Local order parameters that tell which symmetries are broken.
     transitions
         Boundaries known from the literature.
     settings
@@ -193,9 +82,11 @@ class Study:
     hamiltonian: str
     spin: float
     build_model: Callable[[ParameterPoint, Chain], Any]
-    product_state: Callable[[int], list[str]]
+    product_state: Callable[[ParameterPoint, int], list[str]]
     grid: Grid
     phases: tuple[Phase, ...]
+    symmetries: tuple[Symmetry, ...] = SPIN_SYMMETRIES
+    orders: tuple[Order, ...] = ()
     transitions: tuple[KnownTransition, ...] = ()
     settings: RunSettings = field(default_factory=RunSettings)
     code_digest: str = ""
@@ -203,12 +94,17 @@ class Study:
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "_-" for c in self.name):
             raise StudyError(f"study name is {self.name!r}; use letters, digits, '_' and '-'")
+        known = {
+            "invariant": [symmetry.name for symmetry in self.symmetries],
+            "order": [order.name for order in self.orders],
+        }
         for phase in self.phases:
-            for name, value in phase.invariants.items():
-                if name not in INVARIANTS or value not in (-1, 1):
+            asked = {"invariant": phase.invariants, "order": phase.orders}
+            for kind, names in known.items():
+                for name in set(asked[kind]) - set(names):
                     raise StudyError(
-                        f"phase {phase.label!r} asks for {name} = {value}; "
-                        f"wanted +1 or -1 for some of {', '.join(INVARIANTS)}"
+                        f"phase {phase.label!r} asks for the {kind} {name!r}; "
+                        f"study {self.name} has {', '.join(names) or 'none'}"
                     )
 
     def card(self) -> StudyCard:
@@ -219,6 +115,8 @@ class Study:
             hamiltonian=self.hamiltonian,
             varied=self.grid.varied,
             phases=self.phases,
+            symmetries=self.symmetries,
+            orders=self.orders,
             transitions=self.transitions,
             settings=self.settings.as_dict(),
         )

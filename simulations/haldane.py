@@ -38,7 +38,7 @@ def build_model(point: ParameterPoint, chain: Chain) -> Any:
     )
 
 
-def product_state(length: int) -> list[str]:
+def product_state(point: ParameterPoint, length: int) -> list[str]:
     """Return the Neel state, which lies in the sector of zero magnetisation."""
     return ["up", "down"] * (length // 2) + ["0.0"] * (length % 2)
 

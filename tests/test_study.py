@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from phasenet.card import Phase, StudyCard
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.points import Grid
 from phasenet.settings import RunSettings
-from phasenet.study import Boundary, Phase, Study, StudyCard, load_study
+from phasenet.study import Boundary, Study, load_study
 
 SOURCE = '''
 """A study."""
@@ -31,7 +32,7 @@ def build_model(point, chain):
     return energy(point["D"]) * chain.length
 
 
-def product_state(length):
+def product_state(point, length):
     return ["up", "down"] * (length // 2)
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.pipeline.product import Product, card_of
-from phasenet.study import StudyCard, load_study
+from phasenet.study import load_study
 
 
 def card_for(study: Path | None, file: Path) -> StudyCard:

@@ -54,6 +54,11 @@ def schmidt_values(psi: Any) -> tuple[FloatArray, ...]:
     return tuple(np.asarray(psi.get_SL(index), dtype=np.float64) for index in range(int(psi.L)))
 
 
+def charge_name(psi: Any) -> str:
+    """Name of the conserved charge, as TeNPy has it; empty without one."""
+    return str(psi.chinfo.names[0]) if psi.chinfo.qnumber else ""
+
+
 def bond_charges(psi: Any) -> tuple[IntArray, ...]:
     """2 Sz of each index of the bond left of each site and, last, right of the last site.
 

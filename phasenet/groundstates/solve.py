@@ -11,7 +11,7 @@ from tenpy.algorithms.dmrg import TwoSiteDMRGEngine
 from tenpy.networks.mps import MPS
 
 from phasenet.errors import StudyError
-from phasenet.groundstates.convert import bond_charges, schmidt_values, to_train
+from phasenet.groundstates.convert import bond_charges, charge_name, schmidt_values, to_train
 from phasenet.points import ParameterPoint
 from phasenet.records import DmrgOutcome, GroundState
 from phasenet.settings import FiniteSettings, InfiniteSettings
@@ -43,7 +43,7 @@ def solve(study: Study, point: ParameterPoint, boundary: Boundary) -> GroundStat
     chain = _chain(settings)
     with _quiet_tenpy():
         model = _model(study, point, chain)
-        psi = _start(study, model, chain)
+        psi = _start(study, point, model, chain)
         engine = TwoSiteDMRGEngine(psi, model, _options(settings, boundary))
         energy, psi = engine.run()
         if not math.isfinite(energy):
@@ -61,6 +61,7 @@ def _ground_state(
         spin=float(study.spin),
         train=to_train(psi),
         schmidt_values=schmidt_values(psi),
+        charge=charge_name(psi),
         bond_charges=bond_charges(psi),
         energy=float(energy / psi.L if finite else energy),
         variance=float(model.H_MPO.variance(psi) / psi.L) if finite else math.nan,
@@ -89,7 +90,7 @@ def _model(study: Study, point: ParameterPoint, chain: Chain) -> Any:
         ) from error
 
 
-def _start(study: Study, model: Any, chain: Chain) -> Any:
+def _start(study: Study, point: ParameterPoint, model: Any, chain: Chain) -> Any:
     sites = model.lat.mps_sites()
     spins = sorted({(site.dim - 1) / 2 for site in sites})
     if spins != [float(study.spin)]:
@@ -99,7 +100,7 @@ def _start(study: Study, model: Any, chain: Chain) -> Any:
         )
     try:
         return MPS.from_product_state(
-            sites, study.product_state(chain.length), bc=chain.boundary.value
+            sites, study.product_state(point, chain.length), bc=chain.boundary.value
         )
     except Exception as error:
         raise StudyError(

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from phasenet.card import Phase
 from phasenet.phases.spt import Invariant
 from phasenet.points import ParameterPoint
 from phasenet.records import PointLabel
-from phasenet.study import Phase
 
 
 def label_point(

@@ -8,7 +8,7 @@ import numpy as np
 
 from phasenet.errors import ShapeError
 from phasenet.phases.conditional import conditional_bulk_string_order
-from phasenet.phases.entanglement import correlation_length, entropies
+from phasenet.phases.entanglement import entropies
 from phasenet.phases.local_orders import local_orders
 from phasenet.phases.spins import Axis, is_integer_spin
 from phasenet.phases.spt import Invariant
@@ -18,6 +18,7 @@ from phasenet.phases.strings import (
 )
 from phasenet.points import ParameterPoint
 from phasenet.records import Column, TensorizedClassifier
+from phasenet.trains.correlation import correlation_length
 from phasenet.trains.diagonal import diagonal_expectation
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain

@@ -4,13 +4,13 @@ import csv
 import math
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.phases.boundaries import boundaries
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.records import PhaseDiagram, Table
 from phasenet.storage.atomic import atomic_path
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.tables import read_table, write_chart
-from phasenet.study import StudyCard
 
 _SUFFIX = f".{Kind.CHART}.h5"
 

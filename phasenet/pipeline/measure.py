@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from phasenet.card import Phase, StudyCard
 from phasenet.errors import FileKindError
 from phasenet.phases.observables import (
     Quantity,
@@ -24,7 +25,7 @@ from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.tables import write_table
 from phasenet.storage.tenpy_files import TenpyState, read_tenpy_state
 from phasenet.storage.trains import read_train
-from phasenet.study import Boundary, Phase, StudyCard
+from phasenet.study import Boundary
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, PhasenetError
 from phasenet.storage.container import current_header, read_header
 from phasenet.storage.header import Header, Kind, Parent
-from phasenet.study import StudyCard
 
 Value = TypeVar("Value")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.groundstates.sweep import state_tasks, unfinished
 from phasenet.pipeline.chart import chart, chart_product
 from phasenet.pipeline.folder import RunFolder
@@ -15,7 +16,7 @@ from phasenet.pipeline.simulate import simulate
 from phasenet.pipeline.tensorize import tensorize, train_product
 from phasenet.pipeline.train import network_product, train
 from phasenet.storage.header import Kind
-from phasenet.study import Study, StudyCard
+from phasenet.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)

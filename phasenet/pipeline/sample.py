@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.errors import PhasenetError
 from phasenet.pipeline.product import Product, ordered_states, parents_of
 from phasenet.pipeline.reporting import Reporter, stage
@@ -11,7 +12,7 @@ from phasenet.records import PointLabel, Snapshots
 from phasenet.snapshots.dataset import assign_splits, draw_snapshots
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.snapshots import write_snapshots
-from phasenet.study import Boundary, StudyCard
+from phasenet.study import Boundary
 
 
 def snapshots_product(states: Sequence[Path], out: Path, card: StudyCard) -> Product:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
@@ -17,7 +18,6 @@ from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.tenpy_files import is_tenpy_file
 from phasenet.storage.trains import is_black_box, read_black_box, read_train
-from phasenet.study import StudyCard
 
 _SHOWN_SIBLINGS = 3
 

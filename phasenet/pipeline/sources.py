@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phasenet.card import Phase
 from phasenet.errors import PhasenetError
-from phasenet.phases.entanglement import correlation_length
 from phasenet.phases.labels import label_point
 from phasenet.phases.spt import Invariant, invariants
 from phasenet.points import ParameterPoint
 from phasenet.records import DmrgOutcome, GroundState, PointLabel
 from phasenet.storage.states import read_state
-from phasenet.study import Boundary, Phase
+from phasenet.study import Boundary
+from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+from phasenet.card import StudyCard
 from phasenet.phases.boundaries import LABEL_METHOD
 from phasenet.records import (
     SPLITS,
@@ -15,7 +16,6 @@ from phasenet.records import (
     TensorizedFunction,
     TrainedNetwork,
 )
-from phasenet.study import StudyCard
 
 _TABLE_COLUMNS = (
     "string_x_infinite",

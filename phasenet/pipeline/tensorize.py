@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from phasenet.card import StudyCard
 from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.phases.spins import is_integer_spin
 from phasenet.pipeline.construction import Construction, TrainFile, curves, was_interrupted
@@ -25,7 +26,6 @@ from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import read_network
 from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.trains import read_train, write_train
-from phasenet.study import StudyCard
 from phasenet.trains.train import Array, FloatArray, IntArray
 
 _Function = Callable[[Array], FloatArray]

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from phasenet.card import StudyCard
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.records import TrainedNetwork
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import write_network
 from phasenet.storage.snapshots import read_snapshots
-from phasenet.study import StudyCard
 
 
 def network_product(snapshots: Path, out: Path, card: StudyCard) -> Product:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
 from phasenet.phases.boundaries import CROSSING_METHOD, LABEL_METHOD, PEAK_METHOD
 from phasenet.plots.style import (
@@ -19,7 +20,6 @@ from phasenet.plots.style import (
     symbol,
 )
 from phasenet.records import PhaseDiagram, Table
-from phasenet.study import StudyCard
 from phasenet.trains.train import FloatArray
 
 _MARKS, _FACES = "osD", ("black", "white", "grey")

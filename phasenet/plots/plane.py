@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
 from phasenet.plots.style import GREY, STYLE, brackets, fixed_couplings, phase_colours, symbol
 from phasenet.records import PhaseDiagram, Table
-from phasenet.study import StudyCard
 from phasenet.trains.train import FloatArray
 
 

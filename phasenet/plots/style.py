@@ -6,10 +6,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from phasenet.card import StudyCard
 from phasenet.phases.boundaries import LABEL_METHOD
 from phasenet.records import Boundary1D, Table
 from phasenet.storage.atomic import atomic_path
-from phasenet.study import StudyCard
 
 # Okabe and Ito's palette: distinguishable with all common forms of colour blindness.
 _PHASES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

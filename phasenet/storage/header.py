@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from phasenet.card import StudyCard
 from phasenet.identity import canonical_json, digest
-from phasenet.study import StudyCard
 
 FORMAT_VERSION = 1
 

@@ -18,6 +18,7 @@ def write_state(path: Path, header: Header, state: GroundState) -> Header:
     values = {
         "couplings": json.dumps(state.point.as_dict()),
         "boundary": state.boundary.value,
+        "charge": state.charge,
         "spin": state.spin,
         "energy": state.energy,
         "variance": state.variance,
@@ -56,6 +57,7 @@ def read_state(path: Path | str) -> tuple[Header, GroundState]:
         spin=float(values["spin"]),
         train=train,
         schmidt_values=schmidt,
+        charge=str(values.get("charge", "2*Sz")),
         bond_charges=unpack("bond_charges", arrays),
         energy=float(values["energy"]),
         variance=float(values["variance"]),

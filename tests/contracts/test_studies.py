@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from phasenet import load_study
+from phasenet.card import StudyCard
 from phasenet.groundstates.convert import highest_weight_first
-from phasenet.study import Boundary, Chain, StudyCard
+from phasenet.study import Boundary, Chain
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted((ROOT / "simulations").glob("*.py"))

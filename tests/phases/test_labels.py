@@ -2,11 +2,11 @@
 
 import pytest
 
+from phasenet.card import Phase
 from phasenet.phases.exact import aklt_cell, large_d_cell, product_cell
 from phasenet.phases.labels import label_point
 from phasenet.phases.spt import Invariant, invariants
 from phasenet.points import ParameterPoint
-from phasenet.study import Phase
 
 POINT = ParameterPoint.of(D=0.0)
 NAMES = ("Z2xZ2", "time reversal", "bond inversion")

@@ -1,0 +1,249 @@
+"""The card of a study: plain values that every file carries, without code."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from phasenet.errors import StudyError
+from phasenet.settings import RunSettings
+
+SymmetryKind = Literal["commutation", "time reversal", "inversion"]
+_PATTERNS = {"commutation": (2,), "time reversal": (1,), "inversion": (0, 1)}
+_UNITARIES = ("1", "Rx", "Ry", "Rz", "X", "Y", "Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symmetry:
+    """A symmetry that may protect a phase: its action on each site, and the cut of its invariant.
+
+    Parameters
+    ----------
+    name
+        Name of its invariant, such as ``Z2xZ2``.
+    kind
+        ``commutation``: whether two on-site symmetries still commute on the bond; ``time reversal``
+        and ``inversion``: the sign of the square on the bond.
+    operators
+        On-site unitaries along the cell, repeated to its end: two patterns for a commutation, one
+        for time reversal (the unitary before complex conjugation), one or none for inversion.
+        ``Rx``, ``Ry``, ``Rz`` rotate by pi; ``X``, ``Y``, ``Z`` are Pauli matrices; ``1`` is
+        nothing.
+    cut
+        The invariant is quoted at the bond left of this site of the cell.
+    """
+
+    name: str
+    kind: SymmetryKind
+    operators: tuple[tuple[str, ...], ...] = ()
+    cut: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _PATTERNS or len(self.operators) not in _PATTERNS[self.kind]:
+            raise StudyError(
+                f"symmetry {self.name!r} of kind {self.kind!r} has {len(self.operators)} patterns; "
+                "wanted two for a commutation, one for time reversal, at most one for inversion"
+            )
+        for name in (name for pattern in self.operators for name in pattern):
+            if name not in _UNITARIES:
+                raise StudyError(
+                    f"symmetry {self.name!r} acts with {name!r}; wanted {', '.join(_UNITARIES)}"
+                )
+        if self.cut < 0 or not all(self.operators):
+            raise StudyError(f"symmetry {self.name!r} has a negative cut or an empty pattern")
+
+
+SPIN_SYMMETRIES = (
+    Symmetry(name="Z2xZ2", kind="commutation", operators=(("Rx",), ("Rz",))),
+    Symmetry(name="time reversal", kind="time reversal", operators=(("Ry",),)),
+    Symmetry(name="bond inversion", kind="inversion"),
+)
+"""Of a chain of spins: pi rotations about x and z, time reversal, inversion about a bond."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    r"""A local order parameter, read off correlations at a long distance.
+
+    .. math:: m^2 = \lim_{r \to \infty} \frac{1}{n^2} \left| \sum_{i j}
+              e^{2 \pi i q (i - j)} \langle A_i A_{j + r} \rangle \right|
+
+    over the n sites i and j of a cell, r a multiple of both the cell and the period 1/q; so that a
+    symmetric superposition of broken states counts as broken. A is a product of operators on
+    neighbouring sites.
+
+    Parameters
+    ----------
+    name
+        Such as ``staggered magnetisation``.
+    operators
+        Of neighbouring sites, such as ``("Sz",)`` or, for dimers, ``("Sz", "Sz")``.
+    wavenumber
+        q in turns per site: 0 uniform, 1/2 staggered, 1/4 for a period of four.
+    threshold
+        Above it the symmetry counts as broken.
+    """
+
+    name: str
+    operators: tuple[str, ...]
+    wavenumber: float = 0.0
+    threshold: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A phase, recognised by what its infinite ground state shows.
+
+    Parameters
+    ----------
+    label
+        Short name in files, such as ``haldane``.
+    title
+        Name in figures.
+    citation
+        Where the phase is established.
+    invariants
+        Value (+1 or -1) of each invariant that the phase is recognised by.
+    orders
+        Local orders that must be there (True) or absent (False).
+    central_charge
+        Of a gapless phase; None if there is a gap.
+    """
+
+    label: str
+    title: str
+    citation: str
+    invariants: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, bool] = field(default_factory=dict)
+    central_charge: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.invariants or self.orders or self.central_charge is not None):
+            raise StudyError(
+                f"phase {self.label!r} names nothing to be recognised by: give invariants, orders "
+                "or a central charge"
+            )
+        for name, value in self.invariants.items():
+            if value not in (-1, 1):
+                raise StudyError(f"phase {self.label!r} asks for {name} = {value}; wanted +1 or -1")
+
+    def criteria(self) -> list[Any]:
+        """Return what the label depends on, as plain values."""
+        return [self.label, dict(self.invariants), dict(self.orders), self.central_charge]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownTransition:
+    """A phase boundary from the literature, drawn as a mark and never used to label.
+
+    Parameters
+    ----------
+    coupling
+        The coupling that is varied.
+    value, error
+        Its critical value and the quoted uncertainty.
+    at
+        The other couplings.
+    citation
+        Source.
+    """
+
+    coupling: str
+    value: float
+    error: float
+    at: Mapping[str, float]
+    citation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyCard:
+    """What later steps and files need to know of a study: plain values, no code.
+
+    Parameters
+    ----------
+    name, title, hamiltonian
+        Name in file names, title and formula in figures.
+    varied
+        Couplings that take more than one value on the grid.
+    phases, symmetries, orders, transitions
+        As in :class:`phasenet.study.Study`.
+    settings
+        Settings of all steps as plain values: a file stays readable when the settings of a newer
+        version differ, and :meth:`run_settings` checks them where they are used.
+    """
+
+    name: str
+    title: str
+    hamiltonian: str
+    varied: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    symmetries: tuple[Symmetry, ...]
+    orders: tuple[Order, ...]
+    transitions: tuple[KnownTransition, ...]
+    settings: Mapping[str, Any]
+
+    def known_transitions(
+        self, coupling: str, at: Mapping[str, float]
+    ) -> tuple[KnownTransition, ...]:
+        """Literature values along one coupling, where the other couplings are the same."""
+        return tuple(
+            known
+            for known in self.transitions
+            if known.coupling == coupling
+            and all(math.isclose(at.get(name, math.nan), v) for name, v in known.at.items())
+        )
+
+    def criteria(self) -> dict[str, Any]:
+        """Return all that the label of a state depends on, as plain values."""
+        card = self.as_dict()
+        phases = [phase.criteria() for phase in self.phases]
+        return {"phases": phases, "symmetries": card["symmetries"], "orders": card["orders"]}
+
+    def run_settings(self) -> RunSettings:
+        """Return the settings, checked; raises SettingsError."""
+        return RunSettings.checked(self.settings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card as plain JSON values."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "hamiltonian": self.hamiltonian,
+            "varied": list(self.varied),
+            "phases": [
+                {**vars(p), "invariants": dict(p.invariants), "orders": dict(p.orders)}
+                for p in self.phases
+            ],
+            "symmetries": [
+                {**vars(s), "operators": [list(pattern) for pattern in s.operators]}
+                for s in self.symmetries
+            ],
+            "orders": [{**vars(o), "operators": list(o.operators)} for o in self.orders],
+            "transitions": [{**vars(t), "at": dict(t.at)} for t in self.transitions],
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Card from plain values, as a file holds them."""
+        try:
+            return cls(
+                name=str(values["name"]),
+                title=str(values["title"]),
+                hamiltonian=str(values["hamiltonian"]),
+                varied=tuple(str(name) for name in values["varied"]),
+                phases=tuple(Phase(**phase) for phase in values["phases"]),
+                # Both are younger than the first files.
+                symmetries=tuple(
+                    Symmetry(**{**s, "operators": tuple(tuple(p) for p in s["operators"])})
+                    for s in values.get("symmetries", [vars(s) for s in SPIN_SYMMETRIES])
+                ),
+                orders=tuple(
+                    Order(**{**o, "operators": tuple(o["operators"])})
+                    for o in values.get("orders", [])
+                ),
+                transitions=tuple(KnownTransition(**t) for t in values["transitions"]),
+                settings=dict(values["settings"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise StudyError(f"the study card of the file lacks or misnames {error}") from None
