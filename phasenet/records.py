@@ -25,6 +25,7 @@ class DmrgOutcome(Enum):
     BOND_LIMIT = "converged at max_bond, with a truncation above truncation_atol; raise max_bond"
     SWEEP_LIMIT = "max_sweeps reached; raise it, or max_bond, or expect an approximate state"
     INTERRUPTED = "stopped by a signal; the same command goes on"
+    IMPORTED = "from a file of another program, which does not tell whether it converged"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

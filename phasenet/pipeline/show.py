@@ -1,5 +1,6 @@
 """Any file in words: what it holds, how it was made, and its lineage back to the grid."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
 from phasenet.pipeline.measure import foreign_table
 from phasenet.pipeline.reporting import SilentReporter
-from phasenet.records import GroundState
+from phasenet.records import DmrgOutcome, GroundState
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.networks import read_network
@@ -58,15 +59,26 @@ def _content(path: Path, header: Header) -> list[str]:
 
 def _state_lines(state: GroundState) -> list[str]:
     bonds = max(core.shape[0] for core in state.train.cores)
-    variance = (
-        "" if state.variance != state.variance else f", variance {state.variance:.1e} J^2 per site"
-    )
+    variance = "" if math.isnan(state.variance) else f", variance {state.variance:.1e} J^2 per site"
+    unfinished = state.outcome is DmrgOutcome.INTERRUPTED
+    what = "checkpoint of the search for the " if unfinished else ""
     return [
-        f"{state.boundary} ground state at {state.point}: {len(state.train.cores)} sites of spin "
-        f"{state.spin:g}, bond dimension {bonds}",
+        f"{what}{state.boundary} ground state at {state.point}: {len(state.train.cores)} sites of "
+        f"spin {state.spin:g}, bond dimension {bonds}, "
+        f"{f'{state.charge} conserved' if state.charge else 'no conserved charge'}",
         f"energy {state.energy:.10f} J per site{variance}, truncation "
         f"{state.truncation:.1e}, {state.sweeps} sweeps: {state.outcome.value}",
+        f"started from {state.start}{_rival(state)}",
     ]
+
+
+def _rival(state: GroundState) -> str:
+    if math.isnan(state.rival):
+        return ""
+    return (
+        f"; a second start ended {state.rival:.1e} J per site higher, at an entropy that differs "
+        f"by {state.rival_entropy:+.1e} nats"
+    )
 
 
 def _network_lines(path: Path) -> list[str]:
@@ -125,6 +137,9 @@ def _ancestor(folder: Path, parent: Parent, depth: int, seen: set[str]) -> list[
 def _origin(header: Header) -> str:
     if "samples" in header.settings:
         return f"samples {header.settings['samples']}, no file of phasenet"
+    if "imported" in header.settings:
+        source = header.settings["imported"]
+        return f"file of TeNPy {source['name']} (id {source['id']})"
     name = header.study.name if header.study else "unknown study"
     point = header.settings.get("point")
     return f"grid of {name}" + (f": point {canonical_json(point)}" if point else "")

@@ -18,7 +18,7 @@ import numpy as np
 import phasenet
 from phasenet.errors import FileKindError, MissingInputError, PhasenetError
 from phasenet.storage.atomic import atomic_path
-from phasenet.storage.header import FORMAT_VERSION, Header, Kind
+from phasenet.storage.header import Header, Kind, format_version
 from phasenet.trains.train import Array
 
 Scalar = str | int | float
@@ -41,11 +41,11 @@ class Content:
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name])
             hasher.update(f"{name}|{array.dtype.str}|{array.shape}".encode())
-            hasher.update(array.tobytes())
+            hasher.update(array.data)
         return hasher.hexdigest()[:16]
 
 
-def write_file(path: Path, header: Header, content: Content) -> Header:
+def write_file(path: Path, header: Header, content: Content, *, compress: bool = True) -> Header:
     """Write a file atomically; return its header with id, version and time filled in."""
     header = replace(
         header,
@@ -53,10 +53,19 @@ def write_file(path: Path, header: Header, content: Content) -> Header:
         version=phasenet.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    image = _image(header, content)
+    write_hdf5(path, lambda file: _fill(file, header, content, compress))
+    return header
+
+
+def write_hdf5(path: Path, fill: Callable[[h5py.File], None]) -> None:
+    """Write any HDF5 file atomically; ``fill`` receives it open and empty."""
+    # In memory, because HDF5 crashes the process when the disk is full.
+    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+        fill(file)
+        file.flush()
+        image = file.id.get_file_image()
     with atomic_path(path) as temporary:
         temporary.write_bytes(image)
-    return header
 
 
 def read_header(path: Path | str) -> Header:
@@ -93,17 +102,13 @@ def current_header(path: Path, key: str) -> Header | None:
     return header if header.key == key else None
 
 
-def _image(header: Header, content: Content) -> bytes:
-    # In memory, because HDF5 crashes the process when the disk is full.
-    with h5py.File("image", "w", driver="core", backing_store=False) as file:
-        file.attrs.update(header.attributes())
-        file.create_group(_RECORD).attrs.update(dict(content.values))
-        for name, array in content.arrays.items():
-            large = array.nbytes >= _COMPRESS_FROM_BYTES
-            options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-            file.create_dataset(name, data=array, **(options if large else {}))
-        file.flush()
-        return bytes(file.id.get_file_image())
+def _fill(file: h5py.File, header: Header, content: Content, compress: bool) -> None:
+    file.attrs.update(header.attributes())
+    file.create_group(_RECORD).attrs.update(dict(content.values))
+    for name, array in content.arrays.items():
+        large = compress and array.nbytes >= _COMPRESS_FROM_BYTES
+        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        file.create_dataset(name, data=array, **(options if large else {}))
 
 
 def _read(place: Path | str, reader: Callable[[h5py.File, Path], Read]) -> Read:
@@ -125,10 +130,10 @@ def _read(place: Path | str, reader: Callable[[h5py.File, Path], Read]) -> Read:
 def _header(file: h5py.File, path: Path) -> Header:
     if "kind" not in file.attrs or "format_version" not in file.attrs:
         raise FileKindError(f"{path} is an HDF5 file, but not one of phasenet: it names no kind")
-    version = int(file.attrs["format_version"])
-    if version > FORMAT_VERSION:
+    version, newest = int(file.attrs["format_version"]), format_version(file.attrs["kind"])
+    if version > newest:
         raise FileKindError(
-            f"{path} has format {version}, this phasenet reads up to {FORMAT_VERSION}; update it"
+            f"{path} has format {version}, this phasenet reads up to {newest}; update it"
         )
     return Header.from_attributes(dict(file.attrs))
 

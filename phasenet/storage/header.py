@@ -10,6 +10,9 @@ from phasenet.card import StudyCard
 from phasenet.identity import canonical_json, digest
 
 FORMAT_VERSION = 1
+_FORMAT_VERSIONS = {"state": 2}
+# Part of every key, so that a new format alone makes nothing stale.
+_KEY_VERSION = 1
 
 
 class Kind(StrEnum):
@@ -21,6 +24,15 @@ class Kind(StrEnum):
     TRAIN = "train"
     TABLE = "table"
     CHART = "chart"
+
+
+def format_version(kind: object) -> int:
+    """Newest format of files of one kind, named as in the file.
+
+    >>> format_version("state"), format_version("table")
+    (2, 1)
+    """
+    return _FORMAT_VERSIONS.get(str(kind), FORMAT_VERSION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +89,7 @@ class Header:
         """Root attributes of the file."""
         return {
             "kind": self.kind.value,
-            "format_version": FORMAT_VERSION,
+            "format_version": format_version(self.kind),
             "phasenet_version": self.version,
             "settings": canonical_json(dict(self.settings)),
             "seed": self.seed,
@@ -110,4 +122,4 @@ class Header:
 
 def work_key(kind: Kind, settings: Mapping[str, Any], seed: int, parent_ids: list[str]) -> str:
     """Digest of all that decides the content of a file."""
-    return digest([kind.value, FORMAT_VERSION, dict(settings), seed, parent_ids])
+    return digest([kind.value, _KEY_VERSION, dict(settings), seed, parent_ids])

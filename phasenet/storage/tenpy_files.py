@@ -6,7 +6,7 @@ is not used.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ import numpy as np
 
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.storage import tenpy_layout as layout
+from phasenet.storage.tenpy_charges import bond_charges
 from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, IntArray, TensorTrain
@@ -30,10 +31,11 @@ _DAMAGE = (
     *(KeyError, IndexError, AttributeError, TypeError, ValueError),
     *(RuntimeError, OverflowError, MemoryError),
 )
-# A finite chain further off is made canonical again, at no loss; of an infinite one further off
-# than TeNPy leaves its own results, neither the form nor the Schmidt values can be relied on.
-_FINITE_ATOL = 1e-12
+# A finite chain further off than TeNPy leaves its own results is made canonical again, at no loss;
+# of such an infinite one, neither the form nor the Schmidt values can be relied on.
+_FINITE_ATOL = 1e-9
 _INFINITE_ATOL = 1e-6
+_ROUNDING = 1e-12
 _MEND = "call psi.canonical_form() and save it again"
 
 
@@ -50,11 +52,47 @@ class TenpyState:
     spin
         Spin of each site. None if the sites tell no spin or differ; sites that tell no spin keep
         the local basis that TeNPy has without conserved charges.
+    charge
+        Name of the one charge that spins conserve, as TeNPy has it, else empty.
+    bond_charges
+        Charge of each index of the bond left of each core and, last, right of the last one; nothing
+        where there is no charge, or the bonds had to be changed to make the state canonical.
     """
 
     train: TensorTrain | InfiniteTrain
     schmidt_values: tuple[FloatArray, ...]
     spin: float | None
+    charge: str
+    bond_charges: tuple[IntArray, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenpyNotes:
+    """What a file says besides the state.
+
+    Parameters
+    ----------
+    energy
+        Of the whole open chain or, if infinite, per site; None where there is none.
+    couplings
+        By name.
+    phasenet
+        What :mod:`phasenet.groundstates.exported` wrote down.
+    """
+
+    energy: float | None
+    couplings: Mapping[str, float]
+    phasenet: Mapping[str, str | float]
+
+
+def read_tenpy_notes(path: Path | str) -> TenpyNotes:
+    """Energy and couplings that a dictionary has beside the state, as a simulation's results do.
+
+    Raises
+    ------
+    MissingInputError, FileKindError
+    """
+    return _opened(Path(path), _notes)
 
 
 def is_tenpy_file(path: Path) -> bool:
@@ -145,11 +183,42 @@ def _state(group: h5py.Group) -> TenpyState:
         )
     spins = {spin for _, spin in bases}
     spin = spins.pop() if len(spins) == 1 else None
+    train: TensorTrain | InfiniteTrain
     if boundary == "infinite":
-        infinite = _infinite_train(cores, values, forms)
-        return TenpyState(train=infinite, schmidt_values=infinite.schmidt_values, spin=spin)
-    finite, schmidt = _finite_train(cores, values, forms, group.attrs.get("norm", 1.0))
-    return TenpyState(train=finite, schmidt_values=schmidt, spin=spin)
+        train = _infinite_train(cores, values, forms)
+        schmidt = train.schmidt_values
+    else:
+        train, schmidt = _finite_train(cores, values, forms, group.attrs.get("norm", 1.0))
+    charge, bonds = bond_charges(_parts(group, "tensors"), train.cores) if spin else ("", ())
+    return TenpyState(
+        train=train, schmidt_values=schmidt, spin=spin, charge=charge, bond_charges=bonds
+    )
+
+
+def _notes(file: h5py.File) -> TenpyNotes:
+    found = {} if set(file) >= _STATE_PARTS else dict(layout.entries(file))
+    energy = _scalar(found["energy"]) if "energy" in found else None
+    return TenpyNotes(
+        energy=energy if isinstance(energy, float) else None,
+        couplings={k: v for k, v in _scalars(found, "couplings").items() if isinstance(v, float)},
+        phasenet=_scalars(found, "phasenet"),
+    )
+
+
+def _scalars(found: Mapping[str, Any], name: str) -> dict[str, str | float]:
+    group = found.get(name)
+    values = layout.entries(group) if isinstance(group, h5py.Group) else ()
+    scalars = {key: _scalar(value) for key, value in values}
+    return {key: value for key, value in scalars.items() if value is not None}
+
+
+def _scalar(item: Any) -> str | float | None:
+    """Text or real number, else None."""
+    if not isinstance(item, h5py.Dataset) or item.shape != ():
+        return None
+    if h5py.check_string_dtype(item.dtype) is not None:
+        return layout.text(item)
+    return float(layout.numbers(item)) if item.dtype.kind in "iuf" else None
 
 
 def _parts(group: h5py.Group, name: str) -> list[Any]:
@@ -253,7 +322,13 @@ def _infinite_train(
 def _unit_vectors(values: Sequence[Array | None]) -> list[FloatArray]:
     """Singular values of norm 1 on all bonds, or nothing if some are missing or matrices."""
     vectors = [v for v in values if v is not None and v.ndim == 1 and np.any(v)]
-    return [v / np.linalg.norm(v) for v in vectors] if len(vectors) == len(values) else []
+    # Divided by no norm that is one but for rounding, they keep their last bits.
+    norms = [np.linalg.norm(v) for v in vectors]
+    unit = [
+        v if abs(norm - 1.0) < _ROUNDING else v / norm
+        for v, norm in zip(vectors, norms, strict=True)
+    ]
+    return unit if len(vectors) == len(values) else []
 
 
 def _defect(cores: Sequence[Array], schmidt: Sequence[FloatArray]) -> float:

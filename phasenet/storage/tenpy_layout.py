@@ -88,6 +88,18 @@ def dense(item: h5py.Group) -> Array:
     return whole
 
 
+def leg_charges(leg: h5py.Group) -> IntArray:
+    """Charges of each index of a leg, shape (index, charges), counted inwards."""
+    if leg.attrs.get("format") == "flat":
+        charges = numbers(child(leg, "charges"))
+    else:
+        stored = numbers(child(leg, "blockcharges" if "blockcharges" in leg else "charges"))
+        charges = np.repeat(
+            stored[:, 2:] if "blockcharges" in leg else stored, np.diff(_block_starts(leg)), axis=0
+        )
+    return charges.astype(np.int64) * int(leg.attrs["qconj"])
+
+
 def _block_starts(leg: h5py.Group) -> IntArray:
     """First index of each charge block of a leg and, last, the dimension of the leg."""
     layout = leg.attrs.get("format")

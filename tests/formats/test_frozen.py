@@ -1,5 +1,6 @@
-"""Files of every format so far stay readable: the sample files are format 1."""
+"""Files of every format so far stay readable: the sample files, and the states beside this test."""
 
+import itertools
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,7 @@ from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.trains import is_black_box, read_black_box, read_train
 
+FROZEN = Path(__file__).resolve().parent
 SAMPLE = Path(__file__).resolve().parents[2] / "datasets" / "sample"
 OURS = sorted(p for p in SAMPLE.rglob("*.h5") if not p.name.startswith("tenpy"))
 READERS = {
@@ -43,6 +45,52 @@ def test_sample_file_is_whole_and_readable(path):
     reader_of(path)(path)
     with h5py.File(path) as file:
         assert file.attrs["format_version"] == 1
+
+
+def test_a_state_of_format_1():
+    header, state = read_state(FROZEN / "format_1.state.h5")
+    assert (header.id, header.key) == ("28c6cedc26f2870b", "bd9f17e2b82e80a2")
+    assert state.energy == -1.1549209197848427
+    assert (state.charge, state.train.bond_dims) == ("2*Sz", (24, 24))
+    assert_obeys_its_charges(state, [2, 0, -2], 100)
+    # What was not written then.
+    assert (state.start, state.history) == ("product state", {})
+    assert np.isnan([state.rival, state.rival_entropy]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "charge", "dtype", "bond_dims", "local", "mod"),
+    [
+        ("format_2", "2*Sz", np.float64, (3, 9, 9, 9, 3), [2, 0, -2], 100),
+        ("format_2_infinite", "parity_Sz", np.complex128, (9, 9), [0, 1, 0], 2),
+    ],
+)
+def test_states_of_format_2(name, charge, dtype, bond_dims, local, mod):
+    path = FROZEN / f"{name}.state.h5"
+    header, state = read_state(path)
+    with h5py.File(path) as file:
+        assert file.attrs["format_version"] == 2
+        assert set(file) >= {"entries", "site_charges", "bond_charges", "schmidt_values"}
+    assert header.study.name == "haldane"
+    assert str(state.point) == "D=0.3,Delta=1"
+    assert (state.charge, state.train.bond_dims) == (charge, bond_dims)
+    assert all(core.dtype == dtype for core in state.train.cores)
+    assert_obeys_its_charges(state, local, mod)
+    assert (state.energy, state.rival, state.rival_entropy) == (-1.25, 2e-9, -0.5)
+    assert state.start == "neighbour D=0.2,Delta=1"
+    assert state.history["truncation"].tolist() == [1e-5, 1e-11]
+    values = {"format_2": 0.64816174, "format_2_infinite": 0.58535544}
+    assert state.schmidt_values[1][0] == pytest.approx(values[name], abs=1e-8)
+
+
+def assert_obeys_its_charges(state, local, mod):
+    """Right-canonical cores, zero where the charges forbid it."""
+    bonds = itertools.pairwise(state.bond_charges)
+    for core, (left, right) in zip(state.train.cores, bonds, strict=True):
+        excess = (left[:, None, None] + np.array(local)[:, None] - right) % mod
+        assert not core[excess != 0].any()
+        gram = np.tensordot(core, core.conj(), axes=((1, 2), (1, 2)))
+        np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-8)
 
 
 def test_numbers_of_a_frozen_state():

@@ -152,9 +152,22 @@ def test_bond_charges_label_the_bonds(kind, options, bc):
         np.testing.assert_array_equal(charges[-1], charges[0] + cores[0].shape[1] - 1)
 
 
-@pytest.mark.parametrize("conserve", ["None", "parity"])
-def test_bond_charges_are_empty_without_a_conserved_sz(conserve):
-    _, psi = entangled(SpinSite, {"S": 1.0, "conserve": conserve})
+@pytest.mark.parametrize("bc", ["finite", "infinite"])
+@pytest.mark.parametrize(("kind", "options"), [SITES[2], SITES[8]], ids=["spin-1/2", "spin-1"])
+def test_parities_label_the_bonds(kind, options, bc):
+    _, psi = entangled(kind, options, bc=bc, length=3 if bc == "infinite" else LENGTH)
+    charges, cores = bond_charges(psi), right_canonical_cores(psi)
+    assert {charge for bond in charges for charge in bond.tolist()} == {0, 1}
+    # How often the lowest weight was raised.
+    local = np.arange(cores[0].shape[1])[::-1] % 2
+    for core, left, right in zip(cores, charges, charges[1:], strict=False):
+        forbidden = (left[:, None, None] + local[:, None] - right) % 2 == 1
+        assert not np.any(core[forbidden])
+        assert np.any(core[~forbidden])
+
+
+def test_bond_charges_are_empty_without_a_conserved_charge():
+    _, psi = entangled(SpinSite, {"S": 1.0, "conserve": "None"})
     assert [charge.shape for charge in bond_charges(psi)] == [(0,)] * (LENGTH + 1)
 
 

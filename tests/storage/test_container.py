@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from phasenet.storage.container import (
     read_header,
     write_file,
 )
-from phasenet.storage.header import FORMAT_VERSION, Header, Kind, Parent, work_key
+from phasenet.storage.header import FORMAT_VERSION, Header, Kind, Parent, format_version, work_key
 from phasenet.storage.packing import pack, unpack
 
 HEADER = Header(
@@ -329,6 +330,21 @@ def test_ids_change_with_every_bit_of_the_content_and_only_with_it():
     assert replace(CONTENT, arrays=in_steps).id == CONTENT.id
 
 
+def test_each_kind_has_its_own_format(tmp_path):
+    path = tmp_path / "a.state.h5"
+    write_file(path, replace(HEADER, kind=Kind.STATE), CONTENT)
+    newest = format_version("state")
+    with h5py.File(path, "r+") as file:
+        assert file.attrs["format_version"] == newest > FORMAT_VERSION
+        file.attrs["format_version"] = newest + 1
+    with pytest.raises(FileKindError, match=rf"has format {newest + 1}, .* up to {newest}; update"):
+        read_header(path)
+
+
+def test_a_new_format_makes_no_key_stale():
+    assert work_key(Kind.STATE, {"D": 0.5}, 0, []) == "d94dca17be7c9c0a"
+
+
 def test_keys_change_exactly_with_what_decides_the_content(haldane):
     parent = HEADER.parents[0]
     same = [
@@ -445,6 +461,40 @@ def test_a_full_disk_gives_one_line_and_keeps_the_previous_version(written, limi
     assert lines[0].startswith(f"cannot write {path}: ")
     assert read_content(path, Kind.TABLE)[0] == header
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Folder on a disk of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only the superuser may mount a small disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_really_is_full(small_disk, written):
+    path, _ = written
+    old = small_disk / "a.table.h5"
+    shutil.copy(path, old)
+    rest = small_disk / "filler"
+    numbers = np.random.default_rng(0).standard_normal(20_000)
+    with pytest.raises(
+        PhasenetError, match=r"cannot write .*No space left on device; free"
+    ) as full:
+        write_file(old, HEADER, Content(arrays={"numbers": numbers}, values={}))
+    assert one_line(full, old)
+    assert read_content(old, Kind.TABLE)[1].id == CONTENT.id
+    assert list(small_disk.iterdir()) == [old]
+    rest.write_bytes(bytes(8))
+    # Not even an empty file of ours.
+    with pytest.raises(OSError, match="No space left"):
+        rest.write_bytes(bytes(100_000))
+    with pytest.raises(PhasenetError, match="cannot write"):
+        write_file(small_disk / "new.h5", HEADER, CONTENT)
+    assert set(small_disk.iterdir()) == {old, rest}
 
 
 def test_leftovers_of_dead_processes_only_are_removed(tmp_path):

@@ -1,6 +1,8 @@
 """Every kind of file keeps its value bit by bit."""
 
 import dataclasses
+import functools
+import itertools
 import json
 
 import h5py
@@ -9,6 +11,7 @@ import pytest
 
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.phases.exact import aklt_cell, aklt_chain
+from phasenet.pipeline.show import describe
 from phasenet.points import ParameterPoint
 from phasenet.records import (
     SPLITS,
@@ -26,6 +29,7 @@ from phasenet.records import (
     TensorizedFunction,
     TrainedNetwork,
 )
+from phasenet.storage.blocks import cores_of
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.networks import read_network, write_network
 from phasenet.storage.snapshots import read_snapshots, write_snapshots
@@ -54,12 +58,17 @@ def finite_state():
         spin=1.0,
         train=TensorTrain(cores=cores, log_scale=-0.1),
         schmidt_values=tuple(rng().random(core.shape[0]) for core in cores),
+        charge="2*Sz",
         bond_charges=tuple(np.arange(core.shape[0]) - 1 for core in (*cores, cores[0])),
         energy=-1.4 / 3,
         variance=1e-17,
         truncation=3e-11,
         outcome=DmrgOutcome.SWEEP_LIMIT,
         sweeps=17,
+        start="neighbour D=0.2,Delta=1",
+        rival=1e-9 / 3,
+        rival_entropy=-0.1,
+        history={"max_bond": np.array([16.0, 32.0]), "energy": np.array([-0.4, np.nan])},
     )
 
 
@@ -74,6 +83,7 @@ def infinite_state():
         spin=1.0,
         train=cell,
         schmidt_values=cell.schmidt_values,
+        charge="",
         bond_charges=(np.zeros(0, dtype=np.int64),) * 2,
         energy=-2 / 3,
         variance=float("nan"),
@@ -81,6 +91,20 @@ def infinite_state():
         outcome=DmrgOutcome.CONVERGED,
         sweeps=4,
     )
+
+
+def charged_state(charge="2*Sz", phase=1.0):
+    """Random numbers, zeros and negative zeros wherever the charges allow them."""
+    draw = rng()
+    local, mod = (np.array([2, 0, -2]), 100) if charge == "2*Sz" else (np.array([0, 1, 0]), 2)
+    bonds = tuple(draw.integers(0, 6, dim) * local.max() % mod for dim in (1, 6, 9, 8, 1))
+    cores = []
+    for left, right in itertools.pairwise(bonds):
+        allowed = (left[:, None, None] + local[:, None] - right) % mod == 0
+        numbers = draw.standard_normal(allowed.shape) * draw.integers(0, 2, allowed.shape)
+        cores.append(np.where(allowed, numbers * phase, 0.0))
+    train = TensorTrain(cores=tuple(cores))
+    return dataclasses.replace(finite_state(), train=train, charge=charge, bond_charges=bonds)
 
 
 def snapshots():
@@ -206,6 +230,11 @@ KINDS = {
     "state-finite": (Kind.STATE, write_state, read_state, finite_state),
     "state-real": (Kind.STATE, write_state, read_state, real_state),
     "state-infinite": (Kind.STATE, write_state, read_state, infinite_state),
+    "state-Sz": (Kind.STATE, write_state, read_state, charged_state),
+    "state-parity": (
+        *(Kind.STATE, write_state, read_state),
+        functools.partial(charged_state, "parity_Sz", 1.0 + 2.0j),
+    ),
     "snapshots": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, snapshots),
     "network": (Kind.NETWORK, write_network, read_network, network),
     "train": (Kind.TRAIN, write_train, read_train, classifier),
@@ -308,6 +337,61 @@ def test_every_reader_refuses_other_kinds_and_damage_in_one_line(name, tmp_path)
         assert "\n" not in str(error.value)
     with pytest.raises(MissingInputError, match="no file"):
         read(tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize("charge", ["2*Sz", "parity_Sz"])
+def test_a_state_with_charges_has_only_what_they_allow(charge, tmp_path):
+    state = charged_state(charge)
+    write_state(tmp_path / "a.state.h5", header_of(Kind.STATE), state)
+    with h5py.File(tmp_path / "a.state.h5") as file:
+        assert file.attrs["format_version"] == 2
+        assert file["site_charges"][()].tolist() == ([2, 0, -2] if charge == "2*Sz" else [0, 1, 0])
+        kept = file["entries"].size
+    whole = sum(core.size for core in state.train.cores)
+    assert np.count_nonzero(np.concatenate([c.ravel() for c in state.train.cores])) < kept
+    assert kept < (0.4 if charge == "2*Sz" else 0.6) * whole
+
+
+def with_first_core(state, change):
+    cores = state.train.cores
+    return dataclasses.replace(state, train=TensorTrain(cores=(change(cores[0]), *cores[1:])))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        # What the charges forbid, down to the sign of a zero.
+        with_first_core(charged_state(), lambda core: core + 1e-300),
+        with_first_core(charged_state(), lambda core: np.where(core == 0.0, -0.0, core)),
+        dataclasses.replace(charged_state(), bond_charges=charged_state().bond_charges[:-1]),
+        dataclasses.replace(charged_state(), bond_charges=charged_state().bond_charges[::-1]),
+        dataclasses.replace(charged_state(), charge="N"),
+        # Several types, none wide enough for a common one to be harmless.
+        with_first_core(charged_state(), lambda core: core.astype(np.float32)),
+        with_first_core(charged_state(), lambda core: core * 1j),
+        with_first_core(real_state(), lambda core: core.astype(np.complex64)),
+    ],
+)
+def test_states_that_break_their_charges_or_mix_types_survive_as_well(state, tmp_path):
+    write_state(tmp_path / "a.state.h5", header_of(Kind.STATE), state)
+    assert differences(read_state(tmp_path / "a.state.h5")[1], state) == []
+
+
+def test_charges_that_do_not_go_with_the_entries():
+    state = charged_state()
+    with pytest.raises(FileKindError, match=r"dataset entries has 3 numbers; its charges allow"):
+        cores_of(np.zeros(3), state.bond_charges, np.array([2, 0, -2]), 0)
+
+
+def test_a_checkpoint_is_a_state_under_another_name(tmp_path):
+    path = tmp_path / "D=0.3,Delta=1.finite.checkpoint.h5"
+    state = dataclasses.replace(charged_state(), outcome=DmrgOutcome.INTERRUPTED)
+    write_state(path, header_of(Kind.STATE), state)
+    assert differences(read_state(path)[1], state) == []
+    lines = describe(path)
+    assert lines[1].startswith("checkpoint of the search for the finite ground state at D=0.3")
+    assert lines[2].endswith("stopped by a signal; the same command goes on")
+    assert "neighbour D=0.2,Delta=1; a second start ended 3.3e-10 J per site higher" in lines[3]
 
 
 def test_readers_of_trains_know_classifiers_and_functions_apart(tmp_path):
