@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phasenet.card import Phase, StudyCard
+from phasenet.card import Phase, StudyCard, Symmetry
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.points import Grid
 from phasenet.settings import RunSettings
@@ -89,7 +89,7 @@ def one_line(error, path):
             "run setting 'seed' is -3",
         ),
         (SOURCE.replace('"small"', '"a/b"'), "study name is 'a/b'; use letters, digits"),
-        (SOURCE.replace('"Z2xZ2": 1', '"Z3": 1'), "phase 'one' asks for Z3 = 1; wanted"),
+        (SOURCE.replace('"Z2xZ2": 1', '"Z3": 1'), "asks for the invariant 'Z3'; study small has"),
         (SOURCE.replace('"Z2xZ2": 1', '"Z2xZ2": 0'), "phase 'one' asks for Z2xZ2 = 0; wanted"),
         (SOURCE.replace("[0.0, 1.0]", "[]"), "grid axis D is empty"),
     ],
@@ -187,7 +187,7 @@ def test_the_study_of_the_main_job(haldane):
     assert len(haldane.grid) >= 13
     assert haldane.spin == 1
     assert {phase.label for phase in haldane.phases} == {"haldane", "large_d"}
-    assert haldane.product_state(6) == ["up", "down"] * 3
+    assert haldane.product_state(next(iter(haldane.grid)), 6) == ["up", "down"] * 3
     d = sorted(point["D"] for point in haldane.grid)
     assert (d[0], d[-1]) == (0.0, 2.0)
     transition = haldane.transitions[0]
@@ -198,9 +198,24 @@ def test_the_study_of_the_main_job(haldane):
 
 
 def test_invariants_of_a_phase_are_checked_when_it_is_made(haldane):
-    wrong = Phase(label="odd", title="Odd", invariants={"time reversal": 2}, citation="")
     with pytest.raises(StudyError, match="phase 'odd' asks for time reversal = 2"):
-        replace(haldane, phases=(wrong,))
+        Phase(label="odd", title="Odd", invariants={"time reversal": 2}, citation="")
+    with pytest.raises(StudyError, match="phase 'odd' names nothing to be recognised by"):
+        Phase(label="odd", title="Odd", citation="")
+    unknown = Phase(label="odd", title="Odd", orders={"magnetisation": True}, citation="")
+    with pytest.raises(
+        StudyError, match="asks for the order 'magnetisation'; study haldane has none"
+    ):
+        replace(haldane, phases=(unknown,))
+
+
+def test_a_symmetry_that_acts_with_an_unknown_unitary_is_named():
+    with pytest.raises(StudyError, match="symmetry 'a' acts with 'R'; wanted 1, Rx"):
+        Symmetry(name="a", kind="inversion", operators=(("R",),))
+    with pytest.raises(StudyError, match="symmetry 'a' of kind 'commutation' has 1 patterns"):
+        Symmetry(name="a", kind="commutation", operators=(("X",),))
+    with pytest.raises(StudyError, match="negative cut or an empty pattern"):
+        Symmetry(name="a", kind="time reversal", operators=((),))
 
 
 def test_card_holds_what_the_study_says(haldane):
