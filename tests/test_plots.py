@@ -1,6 +1,7 @@
 """The figure of a line of points."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from phasenet.phases.boundaries import boundaries
 from phasenet.plots import line_figure, plane_figure, save_figure
 from phasenet.points import ParameterPoint
 from phasenet.records import Column, PhaseDiagram, Table
+from phasenet.study import load_study
+
+SIMULATIONS = Path(__file__).resolve().parents[1] / "simulations"
 
 D = np.array([0.0, 0.5, 0.9, 1.0, 1.1, 2.0])
 LABELS = ("haldane", "haldane", "haldane", "", "large_d", "large_d")
@@ -167,3 +171,54 @@ def test_the_literature_is_drawn_only_on_the_line_where_it_holds(haldane):
 
     assert len(red_lines(here)) == 1
     assert red_lines(elsewhere) == []
+
+
+def filled(points, labels, columns, varied):
+    size = len(points)
+    table = Table(
+        rows=tuple(str(point) for point in points),
+        points=tuple(points),
+        labels=tuple(labels),
+        reasons=("",) * size,
+        columns=tuple(
+            Column(name=n, unit="1", meaning="", values=np.asarray(v), errors=np.full(size, np.nan))
+            for n, v in columns.items()
+        ),
+    )
+    return PhaseDiagram(table=table, boundaries=boundaries(table, varied))
+
+
+def test_a_plane_of_four_phases_names_each_and_its_gap(tmp_path):
+    card = load_study(SIMULATIONS / "xxz_d.py").card()
+    points = [ParameterPoint.of(Delta=d, D=x) for d in (-0.5, 1.0, 2.0) for x in (0.0, 1.0, 2.0)]
+    labels = ["xy", "large_d", "large_d", "haldane", "", "large_d", "neel", "neel", "haldane"]
+    # Product states have no correlation length, and a logarithmic scale no place for them.
+    columns = {"correlation_length": [0.0, 1.0, 2.0] * 3, "order_x": [0.1] * 9}
+    found = filled(points, labels, columns, card.varied)
+    figure = plane_figure(found, card)
+    legend = figure.axes[0].get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["Néel", "XY (gapless)", "Haldane", "large D", "undetermined"]
+    save_figure(figure, tmp_path / "plane.png")
+    box = legend.get_window_extent()
+    assert figure.axes[0].get_window_extent().y1 <= box.y0 + 1
+    assert box.x0 >= 0
+
+
+def test_a_spin_half_chain_without_symmetries_shows_its_order_and_growth(tmp_path):
+    card = load_study(SIMULATIONS / "j1_j2.py").card()
+    points = [ParameterPoint.of(J2=x) for x in (0.0, 0.2, 0.5, 0.7)]
+    order, growth = [0.0, 0.01, 0.12, 0.1], [1.3, 1.2, 0.0, 0.0]
+    columns = {
+        "order_dimer_order_infinite": order,
+        "growth_exponent": growth,
+        "central_charge": [1.0, 1.0, np.nan, np.nan],
+        "correlation_length": [100.0, 90.0, 0.0, 1.0],
+    }
+    labels = ["spin_liquid"] * 2 + ["dimer"] * 2
+    figure = line_figure(filled(points, labels, columns, card.varied), card)
+    drawn = [np.asarray(line.get_ydata(), float) for ax in figure.axes for line in ax.get_lines()]
+    for values in (order, growth):
+        assert any(len(y) == 4 and np.allclose(y, values) for y in drawn)
+    assert figure.axes[0].get_ylabel() == "local order"
+    save_figure(figure, tmp_path / "line.png")

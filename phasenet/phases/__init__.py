@@ -7,7 +7,6 @@ from phasenet.phases.conditional import (
     conditional_string_orders,
 )
 from phasenet.phases.entanglement import (
-    correlation_length,
     doublet_splitting,
     entropies,
     is_even_degenerate,
@@ -25,7 +24,15 @@ from phasenet.phases.exact import (
     product_chain,
 )
 from phasenet.phases.local_orders import LocalOrders, local_orders, spin_correlations
-from phasenet.phases.spins import Axis, magnetic_numbers, pi_rotation, spin_matrix
+from phasenet.phases.orders import MeasuredOrder, chain_order, measured_orders, order_parameter
+from phasenet.phases.spins import (
+    Axis,
+    magnetic_numbers,
+    on_site_operator,
+    on_site_unitary,
+    pi_rotation,
+    spin_matrix,
+)
 from phasenet.phases.spt import (
     Invariant,
     commutation_invariant,
@@ -44,17 +51,20 @@ from phasenet.phases.strings import (
     string_order_limit,
     string_orders,
 )
+from phasenet.trains.correlation import correlation_length
 
 __all__ = [
     "Axis",
     "Invariant",
     "LocalOrders",
+    "MeasuredOrder",
     "aklt_cell",
     "aklt_chain",
     "bulk_blocks",
     "bulk_pair",
     "bulk_string_of_snapshots",
     "bulk_string_order",
+    "chain_order",
     "cluster_cell",
     "cluster_chain",
     "commutation_invariant",
@@ -73,6 +83,10 @@ __all__ = [
     "large_d_chain",
     "local_orders",
     "magnetic_numbers",
+    "measured_orders",
+    "on_site_operator",
+    "on_site_unitary",
+    "order_parameter",
     "pi_rotation",
     "product_cell",
     "product_chain",

@@ -9,9 +9,11 @@ from phasenet.points import ParameterPoint
 from phasenet.records import Boundary1D, Table
 from phasenet.trains.train import FloatArray, IntArray
 
-LABEL_METHOD = "SPT invariants"
+LABEL_METHOD = "phase labels"
 PEAK_METHOD = "correlation length peak"
 CROSSING_METHOD = "classifier crossing"
+# Files from before there were local orders say it so.
+_LABEL_METHODS = (LABEL_METHOD, "SPT invariants")
 
 
 def boundaries(table: Table, varied: Sequence[str]) -> tuple[Boundary1D, ...]:
@@ -50,6 +52,11 @@ def boundaries(table: Table, varied: Sequence[str]) -> tuple[Boundary1D, ...]:
                 )
                 found += [bracket, *_refined(table, line, x, bracket)]
     return tuple(found)
+
+
+def is_bracket(boundary: Boundary1D) -> bool:
+    """Return whether a boundary is the bracket between two labels."""
+    return boundary.method in _LABEL_METHODS
 
 
 def _lines(points: Sequence[ParameterPoint], coupling: str) -> list[IntArray]:

@@ -1,15 +1,19 @@
 """What ``measure`` writes about a state: named numbers with units and errors."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from phasenet.card import Order
 from phasenet.errors import ShapeError
 from phasenet.phases.conditional import conditional_bulk_string_order
+from phasenet.phases.criticality import Criticality, Verdict
 from phasenet.phases.entanglement import entropies
 from phasenet.phases.local_orders import local_orders
+from phasenet.phases.orders import MeasuredOrder, chain_order
 from phasenet.phases.spins import Axis, is_integer_spin
 from phasenet.phases.spt import Invariant
 from phasenet.phases.strings import (
@@ -47,12 +51,12 @@ class Quantity:
 
 
 def slug(name: str) -> str:
-    """Name of an invariant as a column.
+    """Name of an invariant or an order as a column.
 
-    >>> slug("time reversal")
-    'time_reversal'
+    >>> slug("time reversal"), slug("order at 1/4")
+    ('time_reversal', 'order_at_1_4')
     """
-    return name.lower().replace(" ", "_")
+    return "_".join(re.findall(r"\w+", name.lower()))
 
 
 def entanglement_quantities(train: TensorTrain | InfiniteTrain) -> list[Quantity]:
@@ -155,6 +159,58 @@ def finite_quantities(train: TensorTrain, found: Sequence[Invariant]) -> list[Qu
             for axis in _AXES
         ]
     return result
+
+
+def order_quantities(found: Sequence[MeasuredOrder]) -> list[Quantity]:
+    """Local orders of an infinite state."""
+    return [
+        Quantity(
+            name=f"order_{slug(order.name)}_infinite",
+            unit="1",
+            meaning=f"{order.name} from correlations at a long distance; broken > "
+            f"{order.threshold:g}",
+            value=order.value,
+        )
+        for order in found
+    ]
+
+
+def chain_order_quantities(train: TensorTrain, orders: Sequence[Order]) -> list[Quantity]:
+    """Local orders of an open chain, from correlations between two blocks of its bulk."""
+    return [
+        Quantity(
+            name=f"order_{slug(order.name)}_finite",
+            unit="1",
+            meaning=f"{order.name} from correlations between two blocks of the bulk",
+            value=chain_order(train, order),
+        )
+        for order in orders
+    ]
+
+
+def criticality_quantities(found: Criticality) -> list[Quantity]:
+    """How an infinite state grows with its bond dimension; NaN where that is not known."""
+    gapped = found.verdict is Verdict.GAPPED
+    return [
+        Quantity(
+            name="critical",
+            unit="1",
+            meaning="1 if the state grows with its bond dimension as a critical one, 0 if gapped",
+            value=math.nan if found.verdict is Verdict.UNDETERMINED else float(not gapped),
+        ),
+        Quantity(
+            name="growth_exponent",
+            unit="1",
+            meaning="kappa of xi ~ max_bond^kappa over the last doubling of max_bond",
+            value=found.growth,
+        ),
+        Quantity(
+            name="central_charge",
+            unit="1",
+            meaning="6 dS / d ln xi over the last doubling of max_bond; none if gapped",
+            value=math.nan if gapped else found.central_charge,
+        ),
+    ]
 
 
 def classifier_quantities(

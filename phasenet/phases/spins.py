@@ -8,6 +8,7 @@ from phasenet.errors import SettingsError
 from phasenet.trains.train import Array, FloatArray
 
 Axis = Literal["x", "y", "z"]
+_AXES: tuple[Axis, ...] = ("x", "y", "z")
 
 
 def magnetic_numbers(site_dim: int) -> FloatArray:
@@ -80,6 +81,46 @@ def pi_rotation(axis: Axis, site_dim: int) -> Array:
     raise SettingsError(f"axis is {axis!r}; it must be x, y or z")
 
 
+def on_site_unitary(name: str, site_dim: int) -> Array:
+    """Unitary by the name that a study's symmetry gives it.
+
+    Parameters
+    ----------
+    name
+        ``Rx``, ``Ry``, ``Rz`` rotate by pi, ``X``, ``Y``, ``Z`` are Pauli matrices, ``1`` is
+        nothing.
+    site_dim
+        Number of local states; Pauli matrices need two.
+
+    >>> print(on_site_unitary("Z", 2).tolist())
+    [[1.0, 0.0], [0.0, -1.0]]
+    """
+    for axis in _AXES:
+        if name == f"R{axis}":
+            return pi_rotation(axis, site_dim)
+    return _pauli_or_nothing(name, site_dim, "a symmetry acts with 1, Rx, Ry, Rz, X, Y or Z")
+
+
+def on_site_operator(name: str, site_dim: int) -> Array:
+    """Hermitian operator by the name that a study's local order gives it.
+
+    Parameters
+    ----------
+    name
+        ``Sx``, ``Sy``, ``Sz`` are spin matrices, ``X``, ``Y``, ``Z`` Pauli matrices, ``1`` is
+        nothing.
+    site_dim
+        Number of local states; Pauli matrices need two.
+
+    >>> print(on_site_operator("Sz", 2).tolist())
+    [[0.5, 0.0], [0.0, -0.5]]
+    """
+    for axis in _AXES:
+        if name == f"S{axis}":
+            return spin_matrix(axis, site_dim)
+    return _pauli_or_nothing(name, site_dim, "an order is made of 1, Sx, Sy, Sz, X, Y or Z")
+
+
 def is_integer_spin(site_dim: int) -> bool:
     """Whether a site with this many local states carries an integer spin.
 
@@ -87,6 +128,20 @@ def is_integer_spin(site_dim: int) -> bool:
     (True, False)
     """
     return site_dim % 2 == 1
+
+
+def _pauli_or_nothing(name: str, site_dim: int, known: str) -> Array:
+    if name == "1":
+        return np.eye(site_dim)
+    for axis in _AXES:
+        if name == axis.upper():
+            if site_dim != 2:
+                raise SettingsError(
+                    f"the Pauli matrix {name} acts on 2 local states; the site has {site_dim}: "
+                    f"use R{axis} or S{axis}"
+                )
+            return 2 * spin_matrix(axis, 2)
+    raise SettingsError(f"operator {name!r} is unknown; {known}")
 
 
 def _quarter_turns(count: FloatArray | float) -> Array:

@@ -4,22 +4,25 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from phasenet.card import Phase, StudyCard
+from phasenet.card import StudyCard
 from phasenet.errors import FileKindError
 from phasenet.phases.observables import (
     Quantity,
+    chain_order_quantities,
     classifier_quantities,
     columns_of,
+    criticality_quantities,
     entanglement_quantities,
     finite_quantities,
     infinite_quantities,
+    order_quantities,
 )
 from phasenet.phases.spt import invariants
 from phasenet.pipeline.product import Product, ordered_states, parents_of
 from phasenet.pipeline.reporting import Reporter, stage
-from phasenet.pipeline.sources import LabelledState, labelled, states_by_point
+from phasenet.pipeline.sources import LabelledState, converged, labelled, states_by_point
 from phasenet.points import ParameterPoint
-from phasenet.records import DmrgOutcome, GroundState, Table, TensorizedClassifier
+from phasenet.records import GroundState, Table, TensorizedClassifier
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.tables import write_table
@@ -35,10 +38,13 @@ def table_product(
 ) -> Product:
     """Table that these states, and a tensorized classifier if there is one, lead to."""
     settings = card.run_settings()
-    phases = [[phase.label, dict(phase.invariants)] for phase in card.phases]
     header = Header(
         kind=Kind.TABLE,
-        settings={"phases": phases, "xi_per_length": settings.sample.xi_per_length},
+        settings={
+            "criteria": card.criteria(),
+            "cell": settings.infinite.cell,
+            "xi_per_length": settings.sample.xi_per_length,
+        },
         seed=0,
         parents=parents_of([*ordered_states(states), *([train] if train else [])]),
         study=card,
@@ -65,7 +71,7 @@ def measure(
     product
         From :func:`table_product`.
     card
-        Phases and settings.
+        Phases, what they are recognised by, and settings.
     reporter
         Hears of each point.
     """
@@ -73,11 +79,10 @@ def measure(
     def compute() -> Table:
         classifier = read_train(train)[1] if train else None
         found = states_by_point(ordered_states(states))
-        xi_per_length = card.run_settings().sample.xi_per_length
         labels, reasons, rows = [], [], []
         with stage(reporter, "measuring", len(found)):
             for point, slot in found.items():
-                row, infinite = _row(slot, card.phases, classifier, xi_per_length)
+                row, infinite = _row(slot, card, classifier)
                 rows.append({quantity.name: quantity for quantity in row})
                 labels.append((infinite.label.label if infinite else None) or "")
                 reasons.append(infinite.label.reason if infinite else "no infinite state")
@@ -142,22 +147,26 @@ def is_ours(path: Path) -> bool:
 
 def _row(
     slot: dict[Boundary, GroundState],
-    phases: Sequence[Phase],
+    card: StudyCard,
     classifier: TensorizedClassifier | None,
-    xi_per_length: float,
 ) -> tuple[list[Quantity], LabelledState | None]:
+    settings = card.run_settings()
     row: list[Quantity] = []
     infinite: LabelledState | None = None
     chain = slot.get(Boundary.FINITE)
     if Boundary.INFINITE in slot:
-        longest = len(chain.train.cores) / xi_per_length if chain else float("inf")
-        infinite = labelled(slot[Boundary.INFINITE], phases, longest=longest)
+        longest = len(chain.train.cores) / settings.sample.xi_per_length if chain else float("inf")
+        infinite = labelled(slot[Boundary.INFINITE], card, longest=longest)
         assert isinstance(infinite.state.train, InfiniteTrain)
         row += _energy(infinite.state)
         row += infinite_quantities(infinite.state.train, infinite.invariants)
+        row += order_quantities(infinite.orders)
+        row += criticality_quantities(infinite.criticality)
     if chain:
         assert isinstance(chain.train, TensorTrain)
-        row += [*_energy(chain), *finite_quantities(chain.train, invariants(chain.train))]
+        found = invariants(chain.train, card.symmetries, cell=settings.infinite.cell)
+        row += [*_energy(chain), *finite_quantities(chain.train, found)]
+        row += chain_order_quantities(chain.train, card.orders)
         if classifier:
             row += classifier_quantities(chain.train, classifier, chain.point)
     return row, infinite
@@ -182,7 +191,19 @@ def _energy(state: GroundState) -> list[Quantity]:
             name=f"converged_{where}",
             unit="1",
             meaning="1 if DMRG met its tolerances, 0 if it stopped at the sweep limit",
-            value=float(state.outcome == DmrgOutcome.CONVERGED),
+            value=float(converged(state)),
+        ),
+        Quantity(
+            name=f"rival_{where}",
+            unit="J",
+            meaning="energy per site that a second start ended at, minus the energy of the state",
+            value=state.rival,
+        ),
+        Quantity(
+            name=f"rival_entropy_{where}",
+            unit="nat",
+            meaning="entropy that a second start ended at, minus the entropy of the state",
+            value=state.rival_entropy,
         ),
     ]
 

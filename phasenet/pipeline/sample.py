@@ -18,10 +18,9 @@ from phasenet.study import Boundary
 def snapshots_product(states: Sequence[Path], out: Path, card: StudyCard) -> Product:
     """File of snapshots that these states lead to."""
     settings = card.run_settings()
-    phases = [[phase.label, dict(phase.invariants)] for phase in card.phases]
     header = Header(
         kind=Kind.SNAPSHOTS,
-        settings={"sample": settings.sample.as_dict(), "phases": phases},
+        settings={"sample": settings.sample.as_dict(), "criteria": card.criteria()},
         seed=settings.seed,
         parents=parents_of(ordered_states(states)),
         study=card,
@@ -32,7 +31,7 @@ def snapshots_product(states: Sequence[Path], out: Path, card: StudyCard) -> Pro
 def sample(
     states: Sequence[Path], product: Product, card: StudyCard, *, reporter: Reporter
 ) -> Snapshots:
-    """Label every point by the invariants of its infinite state and draw from its open chain.
+    """Label every point by what its infinite state shows and draw from its open chain.
 
     Parameters
     ----------
@@ -41,7 +40,7 @@ def sample(
     product
         From :func:`snapshots_product`.
     card
-        Phases and settings.
+        Phases, what they are recognised by, and settings.
     reporter
         Hears of the stages.
 
@@ -67,7 +66,7 @@ def sample(
                 length = len(slot[Boundary.FINITE].train.cores)
                 longest = length / settings.sample.xi_per_length
                 infinite = slot[Boundary.INFINITE]
-                labels.append(labelled(infinite, card.phases, longest=longest).label)
+                labels.append(labelled(infinite, card, longest=longest).label)
                 reporter.advance(len(labels), f"{labels[-1].point}: {labels[-1].label}")
         with stage(reporter, "snapshots", 1):
             return draw_snapshots(

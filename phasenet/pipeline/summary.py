@@ -3,7 +3,7 @@
 import math
 
 from phasenet.card import StudyCard
-from phasenet.phases.boundaries import LABEL_METHOD
+from phasenet.phases.boundaries import is_bracket
 from phasenet.records import (
     SPLITS,
     Boundary1D,
@@ -24,6 +24,8 @@ _TABLE_COLUMNS = (
     "correlation_length",
     "z2xz2_infinite",
     "z2xz2_eta_infinite",
+    "time_reversal_infinite",
+    "central_charge",
     "string_x_finite",
     "string_z_finite",
 )
@@ -64,14 +66,14 @@ def phase_lines(table: Table, card: StudyCard) -> list[str]:
         f"{p[coupling]:g}" for p, label in zip(table.points, table.labels, strict=True) if not label
     ]
     note = f"; undetermined at {', '.join(open_x)}" if open_x else ""
-    return [f"phases: {', '.join(parts)}{note}"]
+    return [f"phases: {', '.join(parts) or 'none'}{note}"]
 
 
 def boundary_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
     """Each bracket beside the literature, and the other estimates."""
     titles = {phase.label: phase.title for phase in card.phases}
     lines = []
-    found = [b for b in diagram.boundaries if b.method == LABEL_METHOD]
+    found = [b for b in diagram.boundaries if is_bracket(b)]
     for bracket in found[:_SHOWN_BRACKETS]:
         known = card.known_transitions(bracket.coupling, bracket.at)
         where = f" at {_place(bracket)}" if len(card.varied) > 1 else ""
@@ -158,7 +160,7 @@ def _train_line(name: str, function: TensorizedFunction, held_out: int) -> str:
 
 def _same_place(other: Boundary1D, bracket: Boundary1D) -> bool:
     sides = (other.below, other.above, other.at) == (bracket.below, bracket.above, bracket.at)
-    return sides and other.method != LABEL_METHOD
+    return sides and not is_bracket(other)
 
 
 def _place(boundary: Boundary1D) -> str:
@@ -188,7 +190,11 @@ def snapshot_lines(snapshots: Snapshots) -> list[str]:
 
 def table_lines(table: Table) -> list[str]:
     """A table as aligned text: the observables that a phase diagram is read from."""
-    columns = [column for column in table.columns if column.name in _TABLE_COLUMNS]
+    columns = [
+        column
+        for column in table.columns
+        if column.name in _TABLE_COLUMNS or column.name.startswith("order_")
+    ]
     width = max(len(row) for row in table.rows)
     widths = [max(10, len(column.name)) for column in columns]
     names = "  ".join(f"{c.name:>{w}}" for c, w in zip(columns, widths, strict=True))

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
-from phasenet.phases.boundaries import CROSSING_METHOD, LABEL_METHOD, PEAK_METHOD
+from phasenet.phases.boundaries import CROSSING_METHOD, PEAK_METHOD, is_bracket
+from phasenet.phases.observables import slug
 from phasenet.plots.style import (
     GREY,
     STYLE,
@@ -22,10 +23,11 @@ from phasenet.plots.style import (
 from phasenet.records import PhaseDiagram, Table
 from phasenet.trains.train import FloatArray
 
-_MARKS, _FACES = "osD", ("black", "white", "grey")
+_MARKS, _FACES = "osDv", ("black", "white", "grey", "white")
 _X, _Z = "#009E73", "#8E44AD"
+_ORDERS = ("#B22222", "#1F6F8B", "#7A6A00")
+_SHOWN_BRACKETS = 4
 _METHOD_TITLES = {
-    LABEL_METHOD: "SPT bracket",
     PEAK_METHOD: r"largest $\xi$",
     CROSSING_METHOD: "classifier",
 }
@@ -57,8 +59,8 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.4, 7.0), layout="constrained")
         axes = figure.subplots(2, 3, sharex=True).ravel()
-        _strings(axes[0], diagram.table, x)
-        _invariants(axes[1], diagram.table, x)
+        _orders(axes[0], diagram.table, x, card)
+        _invariants(axes[1], diagram.table, x, card)
         _classifier(axes[2], diagram.table, x, card, colours)
         _entropy(axes[3], diagram.table, x)
         _correlation_length(axes[4], diagram.table, x)
@@ -78,15 +80,23 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     return figure
 
 
-def _strings(ax: Axes, table: Table, x: FloatArray) -> None:
+def _orders(ax: Axes, table: Table, x: FloatArray, card: StudyCard) -> None:
     for axis, colour in (("x", _X), ("z", _Z)):
         label = rf"$-\mathcal{{O}}^{axis}$"
         _curve(ax, table, x, f"string_{axis}_infinite", colour, f"{label}, infinite", "-o")
         _curve(
             ax, table, x, f"string_{axis}_finite", colour, f"{label}, open chain", ":s", hollow=True
         )
+    for row, order in enumerate(card.orders):
+        colour, name = _ORDERS[row % len(_ORDERS)], f"order_{slug(order.name)}"
+        _curve(ax, table, x, f"{name}_infinite", colour, f"{order.name}, infinite", "-^")
+        _curve(
+            ax, table, x, f"{name}_finite", colour, f"{order.name}, open chain", ":v", hollow=True
+        )
     ax.axhline(0, color=GREY, lw=0.5)
-    ax.set_ylabel(r"string order $-\mathcal{O}^a$")
+    strings = any(column.name.startswith("string_") for column in table.columns)
+    kinds = [*(["string"] if strings else []), *(["local"] if card.orders else [])]
+    ax.set_ylabel(f"{' and '.join(kinds) or 'string'} order")
     _legend(ax)
 
 
@@ -112,6 +122,8 @@ def _conditional(
         _curve(ax, table, x, name, colours[phase.label], label, "o", bars=True)
     ax.axhline(0, color=GREY, lw=0.5)
     ax.set_ylabel(r"$-\mathcal{O}^z$ given the class, open chain")
+    if not ax.get_legend_handles_labels()[1]:
+        ax.text(0.5, 0.6, "no string order", transform=ax.transAxes, ha="center", color=GREY)
     _legend(ax)
 
 
@@ -124,25 +136,25 @@ def _entropy(ax: Axes, table: Table, x: FloatArray) -> None:
 
 def _correlation_length(ax: Axes, table: Table, x: FloatArray) -> None:
     _curve(ax, table, x, "correlation_length", "black", "infinite", "-o")
-    ax.set_yscale("log")
+    lengths = [column.values for column in table.columns if column.name == "correlation_length"]
+    if any((values > 0.0).any() for values in lengths):
+        ax.set_yscale("log")
     ax.set_ylabel(r"correlation length $\xi$ (sites)")
     _legend(ax)
 
 
-def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
-    shown = (
-        ("z2xz2", r"$Z_2\!\times\!Z_2$"),
-        ("time_reversal", "time reversal"),
-        ("bond_inversion", "bond inversion"),
-    )
+def _invariants(ax: Axes, table: Table, x: FloatArray, card: StudyCard) -> None:
     names = {column.name for column in table.columns}
-    for row, (name, label) in enumerate(shown):
-        if f"{name}_infinite" not in names:
-            continue
-        values = table.column(f"{name}_infinite").values
+    shown = [s.name for s in card.symmetries if f"{slug(s.name)}_infinite" in names]
+    if not shown:
+        _growth(ax, table, x)
+        return
+    for row, name in enumerate(shown):
+        values = table.column(f"{slug(name)}_infinite").values
         known = values != 0
-        height = values + 0.16 * (1 - row)
-        ax.plot(x[known], height[known], _MARKS[row], color="black", mfc=_FACES[row], label=label)
+        height = values + 0.16 * ((len(shown) - 1) / 2 - row)
+        kind = row % len(_MARKS)
+        ax.plot(x[known], height[known], _MARKS[kind], color="black", mfc=_FACES[kind], label=name)
         ax.plot(x[~known], height[~known], "x", color=GREY)
     ax.plot([], [], "x", color=GREY, label=r"undetermined, $|\eta|<0.999$")
     ax.set_ylim(-1.6, 1.6)
@@ -150,6 +162,15 @@ def _invariants(ax: Axes, table: Table, x: FloatArray) -> None:
     ax.set_ylabel("SPT invariant, infinite chain")
     # Invariants lie at -1 and +1 only, so the legend fits between them on the emptier side.
     _legend(ax, loc="center left" if np.median(x) > x.mean() else "center right")
+
+
+def _growth(ax: Axes, table: Table, x: FloatArray) -> None:
+    """Where a study names no symmetry: how states grow with their bond dimension."""
+    _curve(ax, table, x, "growth_exponent", "black", r"$\kappa$ of $\xi\sim\chi^\kappa$", "-o")
+    _curve(ax, table, x, "central_charge", _X, r"$c=6\,dS/d\ln\xi$", ":s", hollow=True)
+    ax.axhline(0, color=GREY, lw=0.5)
+    ax.set_ylabel("growth with the bond dimension")
+    _legend(ax)
 
 
 def _curve(
@@ -227,16 +248,19 @@ def _name_phases(
 
 def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
     lines = []
-    for boundary in brackets(diagram.boundaries):
+    found = brackets(diagram.boundaries)
+    for boundary in found[:_SHOWN_BRACKETS]:
         others = [
             f"{_METHOD_TITLES[b.method]} {b.value:.3f} ({b.lower:g} to {b.upper:g})"
             for b in diagram.boundaries
-            if b.method != LABEL_METHOD and (b.below, b.above) == (boundary.below, boundary.above)
+            if not is_bracket(b) and (b.below, b.above) == (boundary.below, boundary.above)
         ]
         lines.append(
-            f"Grey band: SPT bracket {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
+            f"Grey band: labels change at {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
             + ("Other estimates: " + "; ".join(others) + "." if others else "")
         )
+    if len(found) > _SHOWN_BRACKETS:
+        lines.append(f"And {len(found) - _SHOWN_BRACKETS} more grey bands.")
     lines += [
         f"Red dashes: {known.value:.5f}, {known.citation}."
         for known in card.known_transitions(coupling, diagram.table.points[0].as_dict())

@@ -1,5 +1,6 @@
 """A phase diagram over two couplings."""
 
+import textwrap
 from typing import Any
 
 import matplotlib as mpl
@@ -10,9 +11,12 @@ from matplotlib.figure import Figure
 
 from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
+from phasenet.phases.observables import slug
 from phasenet.plots.style import GREY, STYLE, brackets, fixed_couplings, phase_colours, symbol
 from phasenet.records import PhaseDiagram, Table
 from phasenet.trains.train import FloatArray
+
+_LEGEND_COLUMNS, _CAPTION_WIDTH = 3, 140
 
 
 def plane_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
@@ -38,11 +42,10 @@ def plane_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     across, up = card.varied[1], card.varied[0]
     table = diagram.table
     x, y = (np.asarray([point[name] for point in table.points]) for name in (across, up))
-    first = card.phases[0]
     panels: tuple[tuple[str, str, Any], ...] = (
-        ("string_x_infinite", r"$-\mathcal{O}^x$, infinite", None),
+        _order_panel(card, table),
         ("correlation_length", r"$\xi$ (sites), infinite", LogNorm()),
-        (f"probability_{first.label}", rf"$\langle p\rangle$ of {first.title}, open chain", None),
+        _class_panel(card, table),
     )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.0, 7.6), layout="constrained")
@@ -62,10 +65,32 @@ def plane_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
             f"{card.title}:  ${card.hamiltonian}${fixed_couplings(card, table)}", size=11
         )
         sources = sorted({known.citation for known in card.transitions})
-        note = "Grey bars: brackets between points of different phases, from SPT invariants.  "
+        note = "Grey bars: brackets between points of different phases.  "
         crosses = "Red crosses: " + "; ".join(sources) + "." if sources else ""
-        figure.supxlabel(note + crosses, size=8.5, x=0.01, ha="left")
+        lines = textwrap.wrap(note + crosses, _CAPTION_WIDTH)
+        figure.supxlabel("\n".join(lines), size=8.5, x=0.01, ha="left")
     return figure
+
+
+def _order_panel(card: StudyCard, table: Table) -> tuple[str, str, Any]:
+    """Column that tells most phases apart: a string order, a local order or the entropy."""
+    names = {column.name for column in table.columns}
+    if "string_x_infinite" in names:
+        return "string_x_infinite", r"$-\mathcal{O}^x$, infinite", None
+    for order in card.orders:
+        if f"order_{slug(order.name)}_infinite" in names:
+            return f"order_{slug(order.name)}_infinite", f"{order.name}, infinite", None
+    return "entropy_infinite", "entropy (nats), infinite", None
+
+
+def _class_panel(card: StudyCard, table: Table) -> tuple[str, str, Any]:
+    """Probability of the first class of the classifier, or the entropy where there is none."""
+    names = {column.name for column in table.columns}
+    for phase in card.phases:
+        if f"probability_{phase.label}" in names:
+            title = rf"$\langle p\rangle$ of {phase.title}, open chain"
+            return f"probability_{phase.label}", title, None
+    return "entropy_infinite", "entropy (nats), infinite", None
 
 
 def _labels(ax: Axes, diagram: PhaseDiagram, card: StudyCard, x: FloatArray, y: FloatArray) -> None:
@@ -73,15 +98,18 @@ def _labels(ax: Axes, diagram: PhaseDiagram, card: StudyCard, x: FloatArray, y: 
     colours = phase_colours(card)
     for phase in card.phases:
         here = labels == phase.label
-        ax.plot(x[here], y[here], "s", color=colours[phase.label], label=phase.title, ms=5)
+        gapless = phase.central_charge is not None
+        mark, title = ("o", f"{phase.title} (gapless)") if gapless else ("s", phase.title)
+        ax.plot(x[here], y[here], mark, color=colours[phase.label], label=title, ms=5)
     open_points = labels == ""
     if open_points.any():
         ax.plot(x[open_points], y[open_points], "x", color=GREY, label="undetermined", ms=5)
     for boundary in brackets(diagram.boundaries):
         ends = [{**boundary.at, boundary.coupling: v} for v in (boundary.lower, boundary.upper)]
         along_x, along_y = ([end[name] for end in ends] for name in reversed(card.varied))
-        ax.plot(along_x, along_y, "-", color=GREY, lw=4, alpha=0.5)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=len(card.phases) + 1)
+        ax.plot(along_x, along_y, "-", color=GREY, lw=4, alpha=0.5, zorder=1)
+    # Above the axes, in as many rows as are needed.
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_LEGEND_COLUMNS)
 
 
 def _map(
@@ -101,6 +129,12 @@ def _map(
     columns, rows = np.unique(x), np.unique(y)
     values = np.full((len(rows), len(columns)), np.nan)
     values[np.searchsorted(rows, y), np.searchsorted(columns, x)] = table.column(name).values
+    if norm is not None:
+        # A product state has no correlation length, and no place on a logarithmic scale.
+        values[~((values > 0.0) & np.isfinite(values))] = np.nan
+    if np.isnan(values).all():
+        ax.text(0.5, 0.5, f"no {name}", transform=ax.transAxes, ha="center", color=GREY)
+        return
     mesh = ax.pcolormesh(columns, rows, values, norm=norm, cmap="viridis", shading="nearest")
     figure.colorbar(mesh, ax=ax, label=title)
 

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from phasenet.card import StudyCard
-from phasenet.phases.boundaries import LABEL_METHOD
+from phasenet.phases.boundaries import is_bracket
 from phasenet.records import Boundary1D, Table
 from phasenet.storage.atomic import atomic_path
 
@@ -36,7 +36,7 @@ def phase_colours(card: StudyCard) -> dict[str, str]:
 
 def brackets(boundaries: Sequence[Boundary1D]) -> list[Boundary1D]:
     """The boundaries that follow from labels."""
-    return [boundary for boundary in boundaries if boundary.method == LABEL_METHOD]
+    return [boundary for boundary in boundaries if is_bracket(boundary)]
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -47,9 +47,18 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def symbol(coupling: str) -> str:
-    """Name of a coupling as a formula."""
+    """Name of a coupling as a formula.
+
+    >>> symbol("J2"), symbol("Jp"), symbol("h")
+    ('$J_{2}$', "$J'$", '$h$')
+    """
     greek = {"Delta", "delta", "theta", "alpha", "beta", "gamma", "lambda", "kappa"}
-    return rf"$\{coupling}$" if coupling in greek else f"${coupling}$"
+    if coupling in greek:
+        return rf"$\{coupling}$"
+    letter, rest = coupling[:1], coupling[1:]
+    if rest.isdigit():
+        return f"${letter}_{{{rest}}}$"
+    return {"p": f"${letter}'$", "perp": rf"${letter}_\perp$"}.get(rest, f"${coupling}$")
 
 
 def fixed_couplings(card: StudyCard, table: Table) -> str:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from phasenet.errors import ShapeError
 from phasenet.phases.entanglement import (
-    correlation_length,
     doublet_splitting,
     entropies,
     is_even_degenerate,
@@ -18,6 +17,7 @@ from phasenet.phases.entanglement import (
 )
 from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell, product_cell
 from phasenet.trains.canonical import schmidt_form
+from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
@@ -86,7 +86,7 @@ def test_product_and_cat_states():
     core = np.zeros((2, 3, 2))
     core[0, 0, 0] = core[1, 2, 1] = 1.0
     cat = InfiniteTrain(cores=(core,), schmidt_values=(np.full(2, np.sqrt(0.5)),))
-    assert correlation_length(cat) == float("inf")
+    assert correlation_length(cat) == 0.0
     assert not is_even_degenerate(np.ones(1))
     assert doublet_splitting(np.array([0.6, 0.8])) == pytest.approx(0.28)
     assert schmidt_entropy(np.array([1.0, 0.0])) == 0.0

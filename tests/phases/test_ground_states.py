@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from phasenet.phases.entanglement import (
-    correlation_length,
     entropies,
     is_even_degenerate,
     schmidt_values,
@@ -20,6 +19,7 @@ from phasenet.phases.strings import (
     string_order_at,
     string_order_limit,
 )
+from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 

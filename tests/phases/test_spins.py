@@ -5,7 +5,13 @@ import pytest
 import scipy.linalg
 
 from phasenet.errors import SettingsError
-from phasenet.phases.spins import magnetic_numbers, pi_rotation, spin_matrix
+from phasenet.phases.spins import (
+    magnetic_numbers,
+    on_site_operator,
+    on_site_unitary,
+    pi_rotation,
+    spin_matrix,
+)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4, 5])
@@ -38,3 +44,23 @@ def test_errors():
         spin_matrix("w", 3)
     with pytest.raises(SettingsError, match="must be x, y or z"):
         pi_rotation("w", 3)
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_operators_by_name(axis):
+    np.testing.assert_array_equal(on_site_operator(f"S{axis}", 3), spin_matrix(axis, 3))
+    np.testing.assert_array_equal(on_site_unitary(f"R{axis}", 3), pi_rotation(axis, 3))
+    pauli = on_site_unitary(axis.upper(), 2)
+    np.testing.assert_allclose(pauli @ pauli.conj().T, np.eye(2))
+    np.testing.assert_array_equal(pauli, on_site_operator(axis.upper(), 2))
+    np.testing.assert_array_equal(pauli, 2 * spin_matrix(axis, 2))
+    np.testing.assert_array_equal(on_site_operator("1", 3), np.eye(3))
+
+
+def test_unknown_operators_are_one_line():
+    with pytest.raises(SettingsError, match="'Rz' is unknown; an order is made of"):
+        on_site_operator("Rz", 3)
+    with pytest.raises(SettingsError, match="'Sz' is unknown; a symmetry acts with"):
+        on_site_unitary("Sz", 3)
+    with pytest.raises(SettingsError, match=r"Pauli matrix Z acts on 2 .* has 3: use Rz or Sz"):
+        on_site_unitary("Z", 3)

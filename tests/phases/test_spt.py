@@ -1,10 +1,14 @@
 """Invariants of closed-form states, in any gauge and cell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
 
+from phasenet.card import SPIN_SYMMETRIES, Symmetry
+from phasenet.errors import SettingsError
 from phasenet.phases.exact import (
     aklt_cell,
     aklt_chain,
@@ -165,3 +169,94 @@ def test_short_chains_say_so():
 def test_results_are_the_same_every_time():
     chain = in_another_finite_gauge(aklt_chain(16), 0)
     assert invariants(chain) == invariants(chain)
+
+
+def at_cut(cut):
+    return tuple(replace(symmetry, cut=cut) for symmetry in SPIN_SYMMETRIES)
+
+
+def dimers(shift=0):
+    """Infinite singlets between a site and the next, the first of them inside the cell."""
+    first = np.array([[[1.0, 0.0], [0.0, 1.0]]]) * np.sqrt(0.5)
+    second = np.array([[[0.0], [1.0]], [[-1.0], [0.0]]])
+    cores, schmidt = (first, second), (np.ones(1), np.full(2, np.sqrt(0.5)))
+    order = (shift, 1 - shift)
+    return InfiniteTrain(
+        cores=tuple(cores[k] for k in order), schmidt_values=tuple(schmidt[k] for k in order)
+    )
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_the_bonds_of_aklt_are_all_alike(cut):
+    cell = InfiniteTrain(cores=aklt_cell().cores * 2, schmidt_values=aklt_cell().schmidt_values * 2)
+    found = invariants(cell, at_cut(cut))
+    assert [invariant.value for invariant in found] == [-1, -1, -1]
+    assert found[0].cut == f"bond left of {'site 1' if cut else 'the first site'} of the cell"
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("cut", [0, 1])
+def test_the_cut_chooses_the_bond_of_a_dimerised_cell(shift, cut):
+    sign = 1 if shift == cut else -1
+    assert [i.value for i in invariants(dimers(shift), at_cut(cut))] == [sign] * 3
+
+
+@pytest.mark.parametrize("length", [15, 16, 17, 18])
+@pytest.mark.parametrize("cut", [0, 1])
+def test_the_cut_of_an_open_chain_is_of_the_kind_asked_for(length, cut):
+    cores = dimers().cores
+    up = np.array([1.0, 0.0]).reshape(1, 2, 1)
+    chain = TensorTrain(cores=(*cores * (length // 2), *[up] * (length % 2)))
+    found = invariants(chain, at_cut(cut), cell=2)
+    assert [invariant.value for invariant in found] == [-1 if cut else 1] * 2
+    bond = int(found[0].cut.split()[-1])
+    assert bond % 2 == cut
+    assert abs(bond - length // 2) <= 1
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_patterns_repeat_along_the_cell(cut):
+    sublattices = Symmetry(
+        name="sublattices", kind="commutation", operators=(("X", "1"), ("1", "X")), cut=cut
+    )
+    one = cluster_cell()
+    cell = InfiniteTrain(cores=one.cores * 2, schmidt_values=one.schmidt_values * 2)
+    for train in (one, cell, cluster_chain(16)):
+        (found,) = invariants(train, (sublattices,), cell=2)
+        assert (found.name, found.value) == ("sublattices", -1)
+
+
+def test_time_reversal_with_another_unitary():
+    # The cluster state is real; the flip of all spins acts on its bond as the product of those of
+    # the two sublattices, which anticommute.
+    plain = Symmetry(name="conjugation", kind="time reversal", operators=(("1",),))
+    flip = Symmetry(name="flip", kind="time reversal", operators=(("X",),))
+    found = invariants(cluster_cell(), (plain, flip))
+    assert [(i.name, i.value) for i in found] == [("conjugation", 1), ("flip", -1)]
+
+
+@pytest.mark.parametrize(("turned", "signs"), [(False, [-1, 1]), (True, [1, -1])])
+def test_inversion_with_a_unitary(turned, signs):
+    # A singlet is odd under the exchange of its spins, the triplet with m = 0 is even; Z on both
+    # spins multiplies either by -1.
+    first, second = dimers().cores
+    if turned:
+        second = rotated(second, np.diag([1.0, -1.0]))
+    cell = InfiniteTrain(cores=(first, second), schmidt_values=dimers().schmidt_values)
+    plain = Symmetry(name="plain", kind="inversion", cut=1)
+    with_z = Symmetry(name="with Z", kind="inversion", operators=(("Z",),), cut=1)
+    assert [i.value for i in invariants(cell, (plain, with_z))] == signs
+
+
+def test_a_pattern_that_does_not_fit_the_cell_is_one_line():
+    symmetry = Symmetry(name="odd", kind="time reversal", operators=(("Ry", "1"),))
+    with pytest.raises(SettingsError, match="'odd' repeats every 2 sites and the cell has 1; give"):
+        invariants(aklt_cell(), (symmetry,))
+    with pytest.raises(SettingsError, match="Pauli matrix X acts on 2 local states"):
+        flip = Symmetry(name="flip", kind="time reversal", operators=(("X",),))
+        invariants(aklt_cell(), (flip,))
+
+
+def test_no_symmetries_are_no_invariants():
+    assert invariants(aklt_cell(), ()) == ()
+    assert invariants(aklt_chain(12), ()) == ()

@@ -35,7 +35,7 @@ def test_percent(value, error, text):
 
 def test_boundary_names_its_bracket_its_method_and_the_literature(haldane):
     (line,) = boundary_lines(diagram(1.0), haldane.card())
-    assert "D = 1.000 +- 0.100 (SPT invariants)" in line
+    assert "D = 1.000 +- 0.100 (phase labels)" in line
     assert "literature 0.96847 (Tzeng" in line
 
 
