@@ -164,11 +164,15 @@ def _epoch(
 def _tensors(snapshots: Snapshots, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     chosen = snapshots.in_split(split)
     labels = snapshots.label_index[chosen]
-    missing = set(range(len(snapshots.classes))) - set(labels.tolist())
-    if missing or len(snapshots.classes) < 2:
+    if len(snapshots.classes) < 2:
+        raise SettingsError(
+            f"the snapshots have the labels {', '.join(snapshots.classes) or 'of no phase'} only; "
+            "a classifier needs two or more: add points of other phases to the grid"
+        )
+    if set(range(len(snapshots.classes))) - set(labels.tolist()):
         raise SettingsError(
             f"split {split} holds snapshots of {len(set(labels.tolist()))} classes; wanted all of "
-            f"{', '.join(snapshots.classes) or 'at least two'}"
+            f"{', '.join(snapshots.classes)}"
         )
     return torch.from_numpy(snapshots.spins[chosen]), torch.from_numpy(labels)
 

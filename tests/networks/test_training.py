@@ -240,13 +240,17 @@ def test_a_chain_shorter_than_the_window():
     [
         (("validation", "test"), CLASSES, "train"),
         (("train", "test"), CLASSES, "validation"),
-        (ROLES, ("haldane",), "train"),
     ],
 )
 def test_a_split_that_lacks_a_class(roles, classes, split):
     with pytest.raises(SettingsError, match=f"split {split} holds snapshots of") as error:
         trained(toy_snapshots(roles=roles, classes=classes))
     assert "\n" not in str(error.value)
+
+
+def test_one_class_is_not_enough():
+    with pytest.raises(SettingsError, match="the labels haldane only; a classifier needs two"):
+        trained(toy_snapshots(roles=ROLES, classes=("haldane",)))
 
 
 def test_no_held_out_points_mean_no_scores():
