@@ -77,7 +77,7 @@ class FiniteSettings(Settings):
 class InfiniteSettings(Settings):
     """Infinite DMRG of a repeating cell."""
 
-    cell: Count = 2
+    cell: Annotated[int, Field(ge=2)] = 2
     first_bond: Count = 16
     max_bond: Count = 64
     truncation_atol: Positive = 1e-9

@@ -26,6 +26,7 @@ EXACT = {
     "length": LENGTH,
     "pinning_field": 0.5,
     "max_bond": 81,
+    "truncation_atol": 1e-20,
     "cutoff": 1e-14,
     "energy_atol": 1e-13,
     "entropy_atol": 1e-10,
@@ -121,6 +122,52 @@ def test_the_aklt_point_is_found_exactly(haldane):
     assert [invariant.value for invariant in invariants(state.train)] == [-1, -1, -1]
 
 
+def free_fermions(point, chain):
+    from tenpy.models.spins import SpinChain
+    from tenpy.models.tf_ising import TFIChain
+
+    options = {"L": chain.length, "bc_MPS": chain.boundary.value}
+    if point["h"]:
+        return TFIChain({**options, "J": 1.0, "g": point["h"], "conserve": "parity"})
+    return SpinChain({**options, "S": 0.5, "Jx": 1.0, "Jy": 1.0, "Jz": 0.0, "conserve": "Sz"})
+
+
+def of_free_fermions(haldane, field, **settings):
+    study = replace(
+        haldane,
+        spin=0.5,
+        build_model=free_fermions,
+        product_state=lambda point, n: ["up", "up" if point["h"] else "down"] * (n // 2),
+        grid=Grid.product(h=[field]),
+        settings=RunSettings.checked({"infinite": settings}),
+    )
+    return solve(study, ParameterPoint.of(h=field), Boundary.INFINITE)
+
+
+@pytest.mark.slow
+def test_the_critical_chain_of_free_fermions(haldane):
+    """Its energy falls towards the exact one as the bond grows, and its entropy diverges."""
+    state = of_free_fermions(haldane, 0.0, max_bond=32, first_bond=8)
+    assert state.outcome is DmrgOutcome.BOND_LIMIT
+    assert state.history["max_bond"].tolist() == [8, 16, 32]
+    excess = state.history["energy"] + 1 / np.pi
+    assert np.all(np.diff(excess) < 0)
+    assert 0 < excess[-1] < 2e-5
+    assert np.all(np.diff(state.history["entropy"]) > 0.05)
+    assert np.all(np.diff(state.history["correlation_length"]) > 1)
+    assert all(core.dtype == np.float64 for core in state.train.cores)
+
+
+def test_the_ising_chain_in_a_field(haldane):
+    """e = -(1/pi) times the integral of sqrt(1 + h^2 + 2 h cos k) over 0 < k < pi."""
+    field, k = 2.0, (np.arange(200) + 0.5) * np.pi / 200
+    exact = -np.mean(np.sqrt(1 + field**2 + 2 * field * np.cos(k)))
+    state = of_free_fermions(haldane, field, max_bond=16, first_bond=8)
+    assert state.outcome is DmrgOutcome.CONVERGED
+    assert state.charge == "parity_Sz"
+    assert state.energy == pytest.approx(exact, abs=1e-9)
+
+
 def infinite(study, anisotropy, **settings):
     settings = RunSettings.checked({"infinite": settings})
     point = ParameterPoint.of(D=anisotropy, Delta=1.0)
@@ -139,7 +186,7 @@ def label_of(study, state):
 
 
 def test_infinite_large_d_point(haldane):
-    state = infinite(haldane, 2.0, max_bond=24)
+    state = infinite(haldane, 2.0, max_bond=24, truncation_atol=1e-8)
     assert state.outcome is DmrgOutcome.CONVERGED
     assert state.boundary is Boundary.INFINITE
     assert np.isnan(state.variance)
