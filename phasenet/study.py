@@ -35,8 +35,8 @@ class Chain:
     length
         Sites of the open chain or of the cell.
     pinning_field
-        Strength h of the field -h Sz on the first and +h Sz on the last site of an open chain,
-        in units of the exchange; it fixes the edge spins.
+        Strength h of the field on the ends of an open chain, in units of the exchange: -h Sz on the
+        first and +h Sz on the last site, or as the study says. It fixes free or ordered spins.
     """
 
     boundary: Boundary
@@ -59,8 +59,8 @@ class Study:
     build_model
         Returns the TeNPy model of a point on a chain.
     product_state
-        Returns the local states (TeNPy's labels) that DMRG starts from, at a point and for a number
-        of sites.
+        Returns the local states that DMRG starts from, at a point and for a number of sites: TeNPy's
+        labels, or vectors in TeNPy's basis.
     grid
         The points of parameter space.
     phases
@@ -82,7 +82,7 @@ class Study:
     hamiltonian: str
     spin: float
     build_model: Callable[[ParameterPoint, Chain], Any]
-    product_state: Callable[[ParameterPoint, int], list[str]]
+    product_state: Callable[[ParameterPoint, int], list[Any]]
     grid: Grid
     phases: tuple[Phase, ...]
     symmetries: tuple[Symmetry, ...] = SPIN_SYMMETRIES
