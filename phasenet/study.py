@@ -59,8 +59,8 @@ class Study:
     build_model
         Returns the TeNPy model of a point on a chain.
     product_state
-        Returns the local states that DMRG starts from, at a point and for a number of sites: TeNPy's
-        labels, or vectors in TeNPy's basis.
+        Returns the local states that DMRG starts from, at a point and for a number of sites:
+        TeNPy's labels, or vectors in TeNPy's basis.
     grid
         The points of parameter space.
     phases
