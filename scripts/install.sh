@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv in the repository root and installs the pinned dependencies and phasenet into it.
 #
-#   bash scripts/install.sh run|test         only installs
-#   source scripts/install.sh run|test       installs, then leaves the caller in the repository root
+#   bash scripts/install.sh run|test|cluster      only installs
+#   source scripts/install.sh run|test|cluster    installs, then leaves the caller in the repository root
 #
 # PYTHON=/path/to/python3 chooses the interpreter of a new .venv. pip's own settings hold as well:
 # on Linux, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu saves the CUDA libraries.
@@ -36,8 +36,9 @@ is_installed() {
     local have
     [[ -f $stamp && ! -e $started ]] || return 1
     have=$(cat "$stamp")
-    # The test extra holds everything that a run needs.
-    [[ $have == "$(wanted "$1")" || $have == "$(wanted test)" ]]
+    # The test extra holds everything that a run needs, and cluster is installed beside test.
+    [[ $have == "$(wanted "$1")" || $have == "$(wanted cluster)" ]] ||
+        [[ $1 == run && $have == "$(wanted test)" ]]
 }
 
 find_python() {
@@ -137,7 +138,10 @@ make_venv() {
 
 install() {
     local extras="" torch
-    [[ $1 == run ]] || extras="[$1]"
+    case $1 in
+        test) extras="[test]" ;;
+        cluster) extras="[test,cluster]" ;;
+    esac
     take_lock
     ! is_installed "$1" || return 0
     make_venv
@@ -156,8 +160,8 @@ install() {
 
 main() {
     case ${1:-} in
-        run | test) ;;
-        *) fail "install.sh got '${1:-}'; wanted run or test" ;;
+        run | test | cluster) ;;
+        *) fail "install.sh got '${1:-}'; wanted run, test or cluster" ;;
     esac
     CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 1
     is_installed "$1" || (install "$1") || exit $?

@@ -1,145 +1,196 @@
 """Worker processes on this machine, one BLAS thread each.
 
-A task writes its own result, so that a worker may die at any time: a broken pool is rebuilt and
-only what is unfinished is given out again.
+Each worker has a thread of the parent beside it: where a worker dies, exactly the task that it was
+at is lost, and the thread starts another worker.
 """
 
-import multiprocessing
 import os
+import pickle
 import signal
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Any
 
+from phasenet.engines.memory import free_bytes
+from phasenet.engines.tasks import WorkerDied
 from phasenet.engines.threads import THREAD_VARIABLES
-from phasenet.errors import PhasenetError
+from phasenet.engines.worker import IGNORED_SIGNALS
 
-Task = TypeVar("Task")
-
-_BROKEN_POOLS_WITHOUT_PROGRESS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure(Generic[Task]):
-    """A task that raised an error of phasenet."""
-
-    task: Task
-    error: PhasenetError
-
-
-def run_tasks(
-    function: Callable[[Task], str],
-    tasks: Sequence[Task],
-    *,
-    workers: int,
-    on_done: Callable[[str], None],
-) -> list[Failure[Task]]:
-    """Call a function on every task, in worker processes.
-
-    Parameters
-    ----------
-    function
-        Importable by name; returns one line about what it did.
-    tasks
-        Picklable values.
-    workers
-        Processes that work side by side.
-    on_done
-        Receives the line of each finished task, in the order of finishing.
-
-    Returns
-    -------
-    The tasks that raised a PhasenetError; all others are done.
-
-    Raises
-    ------
-    PhasenetError
-        Workers died again and again without finishing anything.
-    """
-    open_tasks = dict(enumerate(tasks))
-    failures: list[Failure[Task]] = []
-    broken = 0
-    while open_tasks:
-        before = len(open_tasks)
-        try:
-            _run_pool(function, open_tasks, failures, workers, on_done)
-        except BrokenProcessPool as error:
-            broken = broken + 1 if len(open_tasks) == before else 1
-            if broken == _BROKEN_POOLS_WITHOUT_PROGRESS:
-                raise PhasenetError(
-                    f"worker processes died {broken} times without finishing a task, "
-                    f"{len(open_tasks)} are open; is memory short? try fewer --workers"
-                ) from error
-    return failures
-
-
-def _run_pool(
-    function: Callable[[Task], str],
-    open_tasks: dict[int, Task],
-    failures: list[Failure[Task]],
-    workers: int,
-    on_done: Callable[[str], None],
-) -> None:
-    """Work on the open tasks, removing each as it ends, until none is left or the pool breaks."""
-    context = multiprocessing.get_context("spawn")
-    reader, writer = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(
-        max_workers=min(workers, len(open_tasks)),
-        mp_context=context,
-        initializer=_start_worker,
-        initargs=(reader,),
-    )
-    try:
-        with _worker_environment():
-            futures = {executor.submit(function, task): i for i, task in open_tasks.items()}
-        pending: set[Future[str]] = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            # Results come before the news of a dead worker, which ends this pool.
-            for future in sorted(done, key=lambda f: isinstance(f.exception(), BrokenProcessPool)):
-                try:
-                    on_done(future.result())
-                except PhasenetError as error:
-                    failures.append(Failure(task=open_tasks[futures[future]], error=error))
-                del open_tasks[futures[future]]
-    except BaseException:
-        writer.close()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-        reader.close()
-        writer.close()
+_START = """\
+import sys
+sys.path[:] = sys.argv[2:]
+from phasenet.engines.worker import serve
+serve(int(sys.argv[1]))
+"""
+_MEMORY_FLOOR_BYTES = 1 << 30
+_MEMORY_PAUSE_SECONDS = 0.5
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
-    # BLAS reads these variables once, when a worker starts. A worker also inherits an ignored
-    # SIGINT, so that Ctrl-C is handled by the parent alone.
-    saved = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+def local_pool(workers: int) -> Iterator[Executor]:
+    """Executor of worker processes on this machine, which end with the block.
+
+    A dead worker is replaced, and its task alone ends in
+    :class:`~phasenet.engines.tasks.WorkerDied`. While memory is short, no task begins beside
+    another.
+
+    >>> with local_pool(1) as executor:
+    ...     executor.submit(str.upper, "done").result()
+    'DONE'
+    """
+    pool = _Pool(workers)
     try:
-        yield
+        yield pool
     finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-        for name, value in saved.items():
-            if value is None:
-                del os.environ[name]
+        pool.end()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """A function and its task, packed, and where the answer goes."""
+
+    packed: bytes
+    future: Future[Any]
+
+
+class _Worker:
+    """A worker process and the parent's end of its socket."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")},
+            )
+        self.connection = Connection(ours.detach())
+
+    def ask(self, packed: bytes) -> Any:
+        """Answer to a call; raises the error of the function, or WorkerDied."""
+        try:
+            self.connection.send_bytes(packed)
+            answer = self.connection.recv_bytes()
+        except (EOFError, OSError):
+            raise WorkerDied(self._last_words()) from None
+        went_well, result = pickle.loads(answer)
+        if not went_well:
+            raise result
+        return result
+
+    def end(self) -> None:
+        """Close the socket and end the process, whatever it is at."""
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+    def _last_words(self) -> str:
+        code = self.process.wait()
+        if code >= 0:
+            return f"worker process {self.process.pid} ended with exit code {code}"
+        return f"worker process {self.process.pid} was killed by {signal.Signals(-code).name}"
+
+
+class _Pool(Executor):
+    """Workers and their threads; each thread takes the next call when its worker is free."""
+
+    def __init__(self, workers: int) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._at_work: set[_Worker] = set()
+        self._admitted = 0
+        self._ending = False
+        self._threads = [threading.Thread(target=self._lane, daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Future of a function of one argument."""
+        if len(args) != 1 or kwargs:
+            raise TypeError("a worker process takes functions of one argument")
+        if self._ending:
+            raise RuntimeError("the workers have ended")
+        future: Future[Any] = Future()
+        self._calls.put(_Call(packed=pickle.dumps((fn, args[0])), future=future))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End all workers, once what was submitted is done unless it is to be cancelled."""
+        if wait and not cancel_futures:
+            for _ in self._threads:
+                self._calls.put(None)
+            for thread in self._threads:
+                thread.join()
+        self.end()
+
+    def end(self) -> None:
+        """End all workers at once, whatever they are at; what waits is cancelled."""
+        with self._lock:
+            self._ending = True
+            for worker in self._at_work:
+                worker.process.kill()
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _lane(self) -> None:
+        # A worker inherits the blocked signals; until it can ignore them, they must not end it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+        worker: _Worker | None = None
+        while (call := self._calls.get()) is not None:
+            self._admit()
+            if self._ending:
+                call.future.cancel()
+            if call.future.set_running_or_notify_cancel():
+                worker = self._serve(call, worker)
             else:
-                os.environ[name] = value
+                self._leave(worker)
+        if worker is not None:
+            worker.end()
 
+    def _serve(self, call: _Call, worker: _Worker | None) -> _Worker | None:
+        """Answer one call; returns the worker if it still lives."""
+        try:
+            worker = worker or _Worker()
+            with self._lock:
+                self._at_work.add(worker)
+                if self._ending:
+                    worker.process.kill()
+            result = worker.ask(call.packed)
+        except BaseException as error:
+            self._leave(worker)
+            if isinstance(error, WorkerDied) and worker is not None:
+                worker.end()
+                worker = None
+            call.future.set_exception(error)
+            return worker
+        self._leave(worker)
+        call.future.set_result(result)
+        return worker
 
-def _start_worker(lifeline: Connection) -> None:
-    # The parent holds the other end; it closes when the parent stops the work or dies.
-    def leave_with_parent() -> None:
-        lifeline.poll(None)
-        os._exit(1)
+    def _admit(self) -> None:
+        """Wait until there is memory for one task more, or no other task is at work."""
+        while True:
+            with self._lock:
+                free = free_bytes() if self._admitted else None
+                if self._ending or free is None or free > _MEMORY_FLOOR_BYTES:
+                    self._admitted += 1
+                    return
+            time.sleep(_MEMORY_PAUSE_SECONDS)
 
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+    def _leave(self, worker: _Worker | None) -> None:
+        with self._lock:
+            self._admitted -= 1
+            if worker is not None:
+                self._at_work.discard(worker)

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from phasenet.engines.local import run_tasks
+from phasenet.engines import local
+from phasenet.engines.local import local_pool
+from phasenet.engines.memory import free_bytes
+from phasenet.engines.tasks import WorkerDied, run_tasks
 from phasenet.errors import PhasenetError, SettingsError
 
 MODULE = "phasenet_test_work"
@@ -51,8 +54,41 @@ def killed_once(task):
     return name
 
 
-def always_killed(task):
-    os.kill(os.getpid(), signal.SIGKILL)
+def killed_by_poison(task):
+    if task == "poison":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def leaves(task):
+    raise SystemExit(3)
+
+
+def cannot_be_sent(task):
+    return open(os.devnull)
+
+
+def dies_of_a_signal(task):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        os.kill(os.getpid(), number)
+    return "alive"
+
+
+class Dear(SettingsError):
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def badly_made_error(task):
+    raise Dear(1, 2)
+
+
+def crowd(task):
+    folder, seconds = task
+    note(folder, "began")
+    time.sleep(seconds)
+    note(folder, "ended")
+    return "done"
 
 
 def broken(task):
@@ -77,6 +113,11 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(code), prepend=os.pathsep)
     yield importlib.import_module(MODULE)
     sys.modules.pop(MODULE, None)
+
+
+def run(function, tasks, *, workers, on_done=print, **options):
+    with local_pool(workers) as executor:
+        return run_tasks(function, tasks, executor=executor, on_done=on_done, **options)
 
 
 def runs_of(folder: Path, name: str) -> int:
@@ -113,7 +154,7 @@ def test_workers_have_one_thread_and_the_parent_keeps_its_own(work, monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     lines = []
-    assert run_tasks(work.threads, [0], workers=2, on_done=lines.append) == []
+    assert run(work.threads, [0], workers=2, on_done=lines.append) == []
     assert lines == ["OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1"]
     assert os.environ["OMP_NUM_THREADS"] == "7"
     assert "MKL_NUM_THREADS" not in os.environ
@@ -121,7 +162,7 @@ def test_workers_have_one_thread_and_the_parent_keeps_its_own(work, monkeypatch)
 
 def test_failures_are_collected_while_the_others_finish(work):
     lines = []
-    failures = run_tasks(work.even_only, range(5), workers=2, on_done=lines.append)
+    failures = run(work.even_only, range(5), workers=2, on_done=lines.append)
     assert sorted(lines) == ["task 0", "task 2", "task 4"]
     assert sorted(failure.task for failure in failures) == [1, 3]
     for failure in failures:
@@ -130,14 +171,14 @@ def test_failures_are_collected_while_the_others_finish(work):
 
 
 def test_no_tasks_start_no_workers():
-    assert run_tasks(len, [], workers=2, on_done=print) == []
+    assert run(len, [], workers=2) == []
 
 
 def test_a_killed_worker_is_replaced_and_finished_tasks_do_not_repeat(work, folder):
     names = ["a", "b", "fatal", "c", "d"]
     lines = []
     # One worker takes the tasks in their order: a and b are done when it dies.
-    failures = run_tasks(
+    failures = run(
         work.killed_once, [(str(folder), name) for name in names], workers=1, on_done=lines.append
     )
     assert failures == []
@@ -145,28 +186,105 @@ def test_a_killed_worker_is_replaced_and_finished_tasks_do_not_repeat(work, fold
     assert [runs_of(folder, name) for name in names] == [1, 1, 2, 1, 1]
 
 
-def test_a_task_that_always_kills_its_worker_ends_in_one_error(work):
+def test_a_task_that_kills_its_worker_each_time_does_not_stop_the_others(work):
     lines = []
-    with pytest.raises(PhasenetError, match=r"died 3 times .* 1 are open.*--workers") as error:
-        run_tasks(work.always_killed, [0], workers=1, on_done=lines.append)
-    assert "\n" not in str(error.value)
-    assert lines == []
+    failures = run(
+        work.killed_by_poison, ["a", "poison", "b", "c"], workers=1, on_done=lines.append
+    )
+    assert lines == ["a", "b", "c"]
+    assert [failure.task for failure in failures] == ["poison"]
+    told = r"the worker of poison died 3 times \(worker process \d+ was killed by SIGKILL\)"
+    with pytest.raises(PhasenetError, match=told):
+        raise failures[0].error
+
+
+def test_the_number_of_deaths_can_be_chosen(work):
+    failures = run(work.killed_by_poison, ["poison"], workers=1, max_deaths=1)
+    assert "died 1 times" in str(failures[0].error)
+
+
+def test_only_the_task_of_the_dead_worker_sees_its_death(work, folder):
+    with local_pool(2) as executor:
+        long = executor.submit(work.quick_or_endless, (str(folder), 0.5))
+        poison = executor.submit(work.killed_by_poison, "poison")
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            poison.result()
+        assert executor.submit(work.killed_by_poison, "fine").result() == "fine"
+        assert long.result() == "woke"
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "told"),
+    [
+        ("leaves", RuntimeError, r"a task raised SystemExit\(3\)"),
+        ("cannot_be_sent", TypeError, "cannot be sent to another process"),
+        ("badly_made_error", TypeError, r"Dear\('1 2'\) cannot be sent"),
+    ],
+)
+def test_odd_ends_of_a_task_are_told(work, function, kind, told):
+    with pytest.raises(kind, match=told):
+        run(getattr(work, function), [0], workers=1)
+
+
+def test_workers_ignore_signals_to_the_group(work):
+    lines = []
+    run(work.dies_of_a_signal, [0], workers=1, on_done=lines.append)
+    assert lines == ["alive"]
+
+
+def test_an_error_tells_where_in_the_worker_it_was_raised(work):
+    with pytest.raises(ZeroDivisionError) as error:
+        run(work.broken, [0], workers=1)
+    assert f"{MODULE}.py" in error.value.__notes__[0]
+
+
+def test_while_memory_is_short_tasks_run_one_by_one(work, folder, monkeypatch):
+    monkeypatch.setattr(local, "free_bytes", lambda: 0)
+    monkeypatch.setattr(local, "_MEMORY_PAUSE_SECONDS", 0.01)
+    run(work.crowd, [(str(folder), 0.05)] * 3, workers=3)
+    notes = sorted(folder.iterdir(), key=lambda path: int(path.suffix[1:]))
+    assert [path.name.split(".")[0] for path in notes] == ["began", "ended"] * 3
+
+
+def test_free_memory_is_the_least_of_the_machine_and_the_groups(tmp_path):
+    def put(path, text):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    assert free_bytes(tmp_path) is None
+    put("proc/meminfo", "MemTotal: 9 kB\nMemAvailable:    8 kB\n")
+    assert free_bytes(tmp_path) == 8192
+    put("proc/self/cgroup", "4:cpu:/job\n3:memory:/job/step\n0::/job\n")
+    put("sys/fs/cgroup/memory/job/step/memory.limit_in_bytes", "9223372036854771712\n")
+    put("sys/fs/cgroup/memory/job/step/memory.usage_in_bytes", "700\n")
+    assert free_bytes(tmp_path) == 8192
+    put("sys/fs/cgroup/memory/job/memory.limit_in_bytes", "5000\n")
+    put("sys/fs/cgroup/memory/job/memory.usage_in_bytes", "1000\n")
+    put("sys/fs/cgroup/memory/job/memory.stat", "cache 9\ntotal_inactive_file 300\n")
+    assert free_bytes(tmp_path) == 4300
+    put("sys/fs/cgroup/job/memory.max", "2000\n")
+    put("sys/fs/cgroup/job/memory.current", "500\n")
+    assert free_bytes(tmp_path) == 1500
+    put("sys/fs/cgroup/job/memory.max", "max\n")
+    assert free_bytes(tmp_path) == 4300
 
 
 def test_a_bug_in_a_task_is_raised_as_it_is(work):
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        run_tasks(work.broken, [0, 1], workers=1, on_done=print)
+        run(work.broken, [0, 1], workers=1, on_done=print)
 
 
 def parent(folder: Path, *seconds: float) -> subprocess.Popen:
     """Process that hands out one task for each number of seconds, to two workers."""
     code = f"""
-        from phasenet.engines.local import run_tasks
+        from phasenet.engines.local import local_pool
+        from phasenet.engines.tasks import run_tasks
         from {MODULE} import quick_or_endless
 
         if __name__ == "__main__":
             tasks = [({str(folder)!r}, seconds) for seconds in {seconds!r}]
-            run_tasks(quick_or_endless, tasks, workers=2, on_done=print)
+            with local_pool(2) as executor:
+                run_tasks(quick_or_endless, tasks, executor=executor, on_done=print)
     """
     script = folder.parent / "parent.py"
     script.write_text(textwrap.dedent(code))
@@ -215,7 +333,7 @@ def test_an_error_in_the_parent_stops_the_workers_at_once(work, folder):
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_tasks(
+        run(
             work.quick_or_endless,
             [(str(folder), 0.0), (str(folder), 30.0)],
             workers=2,

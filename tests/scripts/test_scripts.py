@@ -132,6 +132,41 @@ def test_test_extra_serves_a_run_but_not_the_reverse(checkout: Checkout) -> None
     assert checkout.installs() == after_test
 
 
+def test_cluster_extra_serves_the_tests_and_a_run(checkout: Checkout) -> None:
+    assert checkout.call("install.sh", "cluster").returncode == 0
+    calls = (checkout.root / "calls").read_text().splitlines()
+    installs = [call for call in calls if call.startswith("-m pip install")]
+    assert installs[-1].endswith("--editable .[test,cluster]")
+    assert checkout.call("test.sh").returncode == 0
+    assert checkout.call("run.sh").returncode == 0
+    assert checkout.installs() == len(installs)
+
+
+def test_slurm_tests_do_not_begin_without_slurm(checkout: Checkout) -> None:
+    (checkout.root / "tests" / "cluster").mkdir(parents=True)
+    (checkout.root / "tests" / "cluster" / "slurm.sh").write_text("exit 1\n")
+    done = checkout.call("test.sh", "--slurm")
+    assert_one_line(done, "Slurm could not be installed")
+    assert "pytest in" not in done.stdout
+
+
+def test_slurm_is_stopped_after_its_tests(checkout: Checkout) -> None:
+    (checkout.root / "tests" / "cluster").mkdir(parents=True)
+    (checkout.root / "tests" / "cluster" / "slurm.sh").write_text(
+        'echo "slurm $1"\n[[ $1 != start ]] || echo true >"$2/env.sh"\n'
+    )
+    mktemp = shutil.which("mktemp")
+    assert mktemp is not None
+    (checkout.bin / "mktemp").symlink_to(mktemp)
+    done = checkout.call("test.sh", "--slurm", "-k", "array")
+    assert done.stdout.splitlines()[-4:] == [
+        "slurm install",
+        "slurm start",
+        f"pytest in {checkout.root} with -n 0 -m slurm tests/cluster -k array",
+        "slurm stop",
+    ]
+
+
 def test_changed_pins_install_again(checkout: Checkout) -> None:
     checkout.call("install.sh", "run")
     before = checkout.installs()
