@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phasenet.card import SPIN_SYMMETRIES, KnownTransition, Order, Phase, Symmetry
     from phasenet.errors import PhasenetError
+    from phasenet.pipeline.simulate import simulate
     from phasenet.points import Grid, ParameterPoint
     from phasenet.settings import RunSettings
     from phasenet.storage.networks import read_network
@@ -34,6 +35,7 @@ _HOME = {
     "Chain": "study",
     "Study": "study",
     "load_study": "study",
+    "simulate": "pipeline.simulate",
     "read_black_box": "storage.trains",
     "read_network": "storage.networks",
     "read_snapshots": "storage.snapshots",
@@ -68,6 +70,7 @@ __all__ = [
     "read_table",
     "read_tenpy_state",
     "read_train",
+    "simulate",
     "tensorize",
 ]
 

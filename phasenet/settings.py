@@ -96,7 +96,7 @@ class SweepSettings(Settings):
     """
 
     boundaries: tuple[Literal["infinite", "finite"], ...] = ("infinite", "finite")
-    chain: Annotated[int, Field(ge=1, le=50)] = 8
+    chain: Annotated[int, Field(ge=1, le=50)] = 7
     second_start: Count = 5
 
 

@@ -36,17 +36,6 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Add ``--workers``."""
-    parser.add_argument(
-        "--workers",
-        type=positive_integer,
-        default=2,
-        metavar="N",
-        help="ground states found side by side, one BLAS thread each (default: 2)",
-    )
-
-
 def positive_integer(text: str) -> int:
     """Integer of at least 1."""
     try:

@@ -9,14 +9,40 @@ from types import FrameType
 from typing import NoReturn
 
 from phasenet import __version__
-from phasenet.cli import chart, measure, run, sample, show, simulate, tensorize, train
+from phasenet.cli import (
+    chart,
+    export,
+    import_,
+    measure,
+    merge,
+    run,
+    sample,
+    show,
+    simulate,
+    status,
+    tensorize,
+    train,
+)
 from phasenet.engines.threads import THREAD_VARIABLES
 from phasenet.errors import PhasenetError
 
 EXIT_ERROR = 1
 EXIT_STOPPED = 75
 
-_VERBS = (run, simulate, sample, train, tensorize, measure, chart, show)
+_VERBS = (
+    run,
+    simulate,
+    status,
+    merge,
+    sample,
+    train,
+    tensorize,
+    measure,
+    chart,
+    show,
+    export,
+    import_,
+)
 _EPILOG = """\
 a study flows one way, and every arrow leaves a file:
   study.py --simulate--> states/*.state.h5 --sample--> *.snapshots.h5 --train--> *.network.h5
@@ -44,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in _VERBS:
         module.add_parser(verbs)
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _interrupt)
     try:
         options.execute(options)
     except KeyboardInterrupt:

@@ -2,9 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasenet.overrides import Overrides, apply_overrides, differences
-from phasenet.study import Study, load_study
+if TYPE_CHECKING:
+    from phasenet.study import Study
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +44,11 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def study_of(options: argparse.Namespace) -> Study:
+def study_of(options: argparse.Namespace) -> "Study":
     """Study that a command names, with its changes, which are said in one line."""
+    from phasenet.overrides import Overrides, apply_overrides, differences
+    from phasenet.study import load_study
+
     study = load_study(options.study)
     overrides = Overrides.of_options(
         assignments=options.assignments, zipped=options.zipped, points=options.points

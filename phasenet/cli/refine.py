@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from phasenet.cli.reporter import TerminalReporter
 from phasenet.errors import SettingsError
-from phasenet.study import Study
 
 if TYPE_CHECKING:
     from phasenet.pipeline.engine import Engine
+    from phasenet.study import Study
 
 
 def add_refine(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def asks_refinement(options: argparse.Namespace) -> bool:
 
 
 def refine_and_print(
-    options: argparse.Namespace, study: Study, root: Path, engine: "Engine"
+    options: argparse.Namespace, study: "Study", root: Path, engine: "Engine"
 ) -> None:
     """Refine a study and print its boundaries.
 

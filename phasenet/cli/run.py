@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from phasenet.cli.arguments import add_out, add_verb, add_workers
+from phasenet.cli.arguments import add_out, add_verb
+from phasenet.cli.engines import add_engine, engine_of
+from phasenet.cli.overrides import add_overrides, study_of
 from phasenet.cli.reporter import TerminalReporter
 
 _DESCRIPTION = """\
@@ -21,21 +23,28 @@ def add_parser(verbs: Any) -> None:
     parser = add_verb(verbs, "run", "all steps, from a study to its phase diagram", _DESCRIPTION)
     parser.add_argument("study", type=Path, metavar="STUDY.py", help="study module")
     add_out(parser, "folder for all files (default: runs/NAME)")
-    add_workers(parser)
+    add_engine(parser)
+    add_overrides(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run or plan a study and print what was found."""
     from phasenet.pipeline.run import plan, run
-    from phasenet.study import load_study
 
-    study = load_study(options.study)
+    study, engine = study_of(options), engine_of(options)
     root = options.out or Path("runs") / study.name
     if options.dry_run:
         print("\n".join(plan(study, options.study, root)))
         return
-    result = run(study, options.study, root, workers=options.workers, reporter=TerminalReporter())
+    result = run(
+        study,
+        options.study,
+        root,
+        engine=engine,
+        reporter=TerminalReporter(),
+        retry=options.retry,
+    )
     if not result.new_states and not result.made:
         print(f"nothing to do: all files of {study.name} in {root} are up to date")
     print("\n".join(_summary(study.card(), result.folder)))

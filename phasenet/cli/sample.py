@@ -8,9 +8,10 @@ from phasenet.cli.arguments import add_out, add_study, add_verb, beside_states, 
 from phasenet.cli.reporter import TerminalReporter
 
 _DESCRIPTION = """\
-Draw snapshots of the open chains in the Sz basis and label each point by the SPT invariants of its
-infinite state. Points with an undetermined invariant stay unlabelled; points whose correlation
-length is too long for the chain are labelled, but not trained on.
+Draw snapshots of the open chains in the Sz basis and label each point by its infinite state: SPT
+invariants, local orders and, where a phase has no gap, the central charge. Points where one of them
+is undetermined stay unlabelled; points whose correlation length is too long for the chain are
+labelled, but not trained on.
 
 example:  phasenet sample runs/haldane/states
 """

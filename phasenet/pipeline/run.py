@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phasenet.card import StudyCard
-from phasenet.groundstates.sweep import state_tasks, unfinished
 from phasenet.pipeline.chart import chart, chart_product
+from phasenet.pipeline.engine import Engine
 from phasenet.pipeline.folder import RunFolder
 from phasenet.pipeline.measure import measure, table_product
 from phasenet.pipeline.product import Product
 from phasenet.pipeline.reporting import Reporter, SilentReporter
 from phasenet.pipeline.sample import sample, snapshots_product
-from phasenet.pipeline.simulate import simulate
+from phasenet.pipeline.simulate import find_states, planned_units
+from phasenet.pipeline.survey import survey
 from phasenet.pipeline.tensorize import tensorize, train_product
 from phasenet.pipeline.train import network_product, train
 from phasenet.storage.header import Kind
+from phasenet.storage.locks import Shard
 from phasenet.study import Study
 
 
@@ -48,7 +50,13 @@ class _Step:
 
 
 def run(
-    study: Study, study_path: Path, root: Path, *, workers: int, reporter: Reporter
+    study: Study,
+    study_path: Path,
+    root: Path,
+    *,
+    engine: Engine,
+    reporter: Reporter,
+    retry: bool = False,
 ) -> RunResult:
     """Carry a study from its grid to its phase diagram.
 
@@ -58,32 +66,32 @@ def run(
         The study and the file that it was loaded from.
     root
         Folder for all files.
-    workers
-        Processes for the ground states.
+    engine
+        What finds the ground states.
     reporter
         Hears of every stage.
+    retry
+        Whether to try ground states again that failed three times.
     """
     folder = RunFolder(root=root, name=study.name)
-    states, new_states = simulate(
-        study, study_path, folder.states, workers=workers, reporter=reporter
-    )
+    found = find_states(study, study_path, root, engine=engine, reporter=reporter, retry=retry)
     made: list[Path] = []
-    for step in _steps(states, folder, study.card(), reporter):
+    for step in _steps(found.paths, folder, study.card(), reporter):
         product = step.product()
         if not product.is_done():
             step.make(product)
             made.append(step.path)
-    return RunResult(folder=folder, new_states=new_states, made=tuple(made))
+    return RunResult(folder=folder, new_states=found.new, made=tuple(made))
 
 
 def plan(study: Study, study_path: Path, root: Path) -> list[str]:
     """Say in a few lines what a run would do, and do nothing."""
     folder = RunFolder(root=root, name=study.name)
-    tasks = state_tasks(study, study_path, folder.states)
-    missing = len(unfinished(study, tasks))
-    lines = [f"{missing} of {len(tasks)} ground states to find in {folder.states}"]
+    there = survey(planned_units(study, study_path, root, Shard()))
+    missing, paths = len(there.missing), tuple(there.paths.values())
+    lines = [f"{missing} of {len(paths)} ground states to find in {folder.states}"]
     stale = missing > 0
-    for step in _steps([task.path for task in tasks], folder, study.card(), SilentReporter()):
+    for step in _steps(paths, folder, study.card(), SilentReporter()):
         stale = stale or not step.product().is_done()
         lines.append(f"{'to make' if stale else 'up to date'}: {step.path}")
     return lines

@@ -6,6 +6,7 @@ stored value. All other datasets are plain arrays. Texts are UTF-8; structures a
 
 import datetime
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ Scalar = str | int | float
 Read = TypeVar("Read")
 _RECORD = "record"
 _COMPRESS_FROM_BYTES = 4096
+# HDF5 tells open files in memory apart by their names, and threads may write at the same time.
+_images = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +63,7 @@ def write_file(path: Path, header: Header, content: Content, *, compress: bool =
 def write_hdf5(path: Path, fill: Callable[[h5py.File], None]) -> None:
     """Write any HDF5 file atomically; ``fill`` receives it open and empty."""
     # In memory, because HDF5 crashes the process when the disk is full.
-    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+    with h5py.File(f"image.{next(_images)}", "w", driver="core", backing_store=False) as file:
         fill(file)
         file.flush()
         image = file.id.get_file_image()

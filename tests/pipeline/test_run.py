@@ -39,7 +39,7 @@ def test_leaves_every_file_and_says_where(finished):
     names = {p.name for p in finished.run_folder.iterdir()}
     kinds = ("snapshots", "network", "train", "table", "chart")
     wanted = {f"haldane.{kind}.h5" for kind in kinds}
-    assert wanted | {"haldane.png", "haldane.pdf", "haldane.csv", "states"} == names
+    assert wanted | {"haldane.png", "haldane.pdf", "haldane.csv", "states", "journal"} == names
     assert len(list((finished.run_folder / "states").iterdir())) == 12
 
 
@@ -109,9 +109,15 @@ def test_kill_and_resume_give_bit_identical_results(finished, fresh):
     assert not list(fresh.run_folder.rglob("*.partial"))
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+def test_shards_and_one_worker_give_the_same_states(finished, fresh):
+    for shard in ("2/2", "1/2"):
+        fresh("simulate", "simulations/haldane.py", "--shard", shard, "--workers", "1")
+    assert ids(fresh.run_folder / "states") == ids(finished.run_folder / "states")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_in_good_order(fresh, number):
     process = fresh.start("simulate", "simulations/haldane.py")
     wait_for_states(fresh.run_folder / "states", 1)
@@ -120,7 +126,7 @@ def test_signal_stops_in_good_order(fresh, number):
     assert process.returncode == 75
     assert "Traceback" not in out + err
     assert err.splitlines()[-1].startswith("phasenet: stopped early")
-    kept = ids(fresh.run_folder)
+    kept = [name for name in ids(fresh.run_folder) if name.endswith(".state.h5")]
     dry = fresh("simulate", "simulations/haldane.py", "--dry-run")
     assert dry.startswith(f"{12 - len(kept)} of 12 ground states")
 

@@ -12,7 +12,20 @@ import pytest
 from phasenet.storage.container import read_header
 from phasenet.storage.tables import read_table
 
-VERBS = ("run", "simulate", "sample", "train", "tensorize", "measure", "chart", "show")
+VERBS = (
+    "run",
+    "simulate",
+    "status",
+    "merge",
+    "sample",
+    "train",
+    "tensorize",
+    "measure",
+    "chart",
+    "show",
+    "export",
+    "import",
+)
 
 
 def last_line(text: str) -> str:

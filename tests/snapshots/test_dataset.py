@@ -44,6 +44,7 @@ def state_of(point, seed, dim=2):
         spin=(dim - 1) / 2,
         train=train,
         schmidt_values=(np.ones(1),),
+        charge="",
         bond_charges=(),
         energy=0.0,
         variance=0.0,

@@ -182,16 +182,19 @@ def test_lock_of_a_dead_driver_is_taken_over(tmp_path):
     assert not lock.exists()
 
 
-def test_lock_of_a_silent_driver_elsewhere_is_taken_over(tmp_path):
+def test_lock_of_a_silent_driver_elsewhere_is_taken_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("phasenet.storage.heartbeat._BEAT_SECONDS", 0.05)
+    monkeypatch.setattr("phasenet.storage.locks._LOOK_SECONDS", 0.05)
     lock = tmp_path / "driver.1-of-1.lock"
     lock.write_text("elsewhere-1-aa")
     with (
+        beating(lock),
         pytest.raises(PhasenetError, match=r"worked on by process 1 on elsewhere; wait"),
         driver_lock(tmp_path, Shard()),
     ):
         pass
     assert lock.exists()
-    os.utime(lock, (0, 0))
+    monkeypatch.setattr("phasenet.storage.heartbeat.SILENT_SECONDS", 0.3)
     with driver_lock(tmp_path, Shard()):
         pass
     assert not lock.exists()
