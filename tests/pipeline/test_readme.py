@@ -23,6 +23,10 @@ LIGHT = {
     "bash scripts/run.sh": "bash scripts/run.sh --dry-run",
     "bash scripts/test.sh": "bash scripts/test.sh --collect-only -q tests/test_points.py",
     "bash scripts/check.sh static": "bash -n scripts/check.sh",
+    (
+        refine := "phasenet simulate simulations/haldane.py --set boundaries=infinite --refine "
+        "--resolution 0.01"
+    ): f"{refine} --dry-run",
 }
 
 
