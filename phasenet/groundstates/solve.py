@@ -34,6 +34,9 @@ _MIRRORED = " and its mirror image"
 # Energies per site that differ by less are the same; the second one where one search has not come
 # to its end.
 _TIE_ATOL, _UNFINISHED_ATOL = 1e-8, 1e-6
+# Growth exponent of the correlation length with the bond dimension; 0.87 at central charge 2, more
+# at smaller ones.
+_CRITICAL_GROWTH = 0.8
 
 
 def never() -> bool:
@@ -71,7 +74,9 @@ def solve(
         search starts from the product state.
     second_start
         Whether there is a second search in any case, and not only where the first one did not
-        converge or the state has changed abruptly from the neighbour's.
+        converge, the state has changed abruptly from the neighbour's, or an infinite state grows
+        with its bond dimension as close to a transition: there a finite bond dimension keeps the
+        phase of the neighbour alive beyond its end.
     resume
         What an interrupted call with the same other arguments returned; the search goes on.
     should_stop
@@ -97,12 +102,14 @@ def solve(
             found = task.from_product()
         if found.end.outcome is DmrgOutcome.INTERRUPTED or found.start.startswith(PRODUCT_STATE):
             return task.ground_state(found)
-        if not (second_start or _is_doubtful(before, found)):
+        close = _is_near_transition(found)
+        if not (second_start or close or _is_doubtful(before, found)):
             return task.ground_state(found)
 
         def is_found(psi: Any) -> bool:
+            # Close to a transition the states of both sides look alike.
             limited = found.end.outcome is DmrgOutcome.SWEEP_LIMIT
-            return not limited and same_state(psi, found.end.psi)
+            return not (limited or close) and same_state(psi, found.end.psi)
 
         rival = task.from_product(is_enough=is_found)
         if is_found(rival.end.psi):
@@ -248,6 +255,16 @@ def _task(
         product=product_start(study, point, model, chain),
         should_stop=should_stop,
     )
+
+
+def _is_near_transition(found: _Found) -> bool:
+    """Whether the correlation length of an infinite state still grows with its bond dimension."""
+    lengths = found.end.history.get("correlation_length", ())
+    if len(lengths) < 2 or not (lengths[-2] > 0.0 and lengths[-1] > 0.0):
+        return False
+    bonds = found.end.history["max_bond"]
+    growth = math.log(lengths[-1] / lengths[-2]) / math.log(bonds[-1] / bonds[-2])
+    return growth > _CRITICAL_GROWTH
 
 
 def _is_doubtful(before: Any | None, found: _Found) -> bool:

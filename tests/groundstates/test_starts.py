@@ -88,6 +88,17 @@ def test_infinite_states_warm_and_cold(tiny_study):
     assert warm.rival_entropy == 0.0
 
 
+@pytest.mark.slow
+def test_close_to_a_transition_there_is_a_second_start(tiny_study):
+    loose = {"max_bond": 16, "first_bond": 8, "energy_atol": 1e-6, "entropy_atol": 1e-4}
+    study = tiny_study(infinite=loose)
+    before = solve(study, at(0.9), Boundary.INFINITE)
+    close = solve(study, at(0.97), Boundary.INFINITE, neighbour=before)
+    far = solve(study, at(0.0), Boundary.INFINITE, neighbour=before)
+    assert close.rival >= 0.0
+    assert np.isnan(far.rival)
+
+
 @pytest.fixture(scope="module")
 def unpinned(haldane):
     settings = {"length": 12, "max_bond": 16, "first_bond": 8, "max_sweeps": 20}
