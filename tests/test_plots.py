@@ -57,6 +57,7 @@ def figure(haldane):
     return line_figure(diagram(), haldane.card())
 
 
+@pytest.mark.slow
 def test_a_line_is_drawn_and_written_in_both_formats(figure, tmp_path):
     assert isinstance(figure, Figure)
     for suffix, start in ((".png", b"\x89PNG\r\n\x1a\n"), (".pdf", b"%PDF-")):
@@ -86,6 +87,7 @@ def test_the_figure_shows_the_numbers_of_the_table(figure):
         assert any(len(y) == len(values) and np.allclose(y, values) for y in drawn), name
 
 
+@pytest.mark.slow
 def test_a_pdf_is_the_same_each_time(haldane, tmp_path):
     paths = [tmp_path / "one.pdf", tmp_path / "two.pdf"]
     for path in paths:

@@ -185,6 +185,7 @@ def label_of(study, state):
     ).label
 
 
+@pytest.mark.slow
 def test_infinite_large_d_point(haldane):
     state = infinite(haldane, 2.0, max_bond=24, truncation_atol=1e-8)
     assert state.outcome is DmrgOutcome.CONVERGED

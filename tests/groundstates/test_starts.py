@@ -57,6 +57,7 @@ def same_bits(one, two):
         assert here.tobytes() == there.tobytes()
 
 
+@pytest.mark.slow
 def test_warm_and_cold_starts_end_in_the_same_state(tiny_study):
     study = tiny_study(finite=SMALL)
     before = solve(study, at(0.4), Boundary.FINITE)
@@ -222,6 +223,7 @@ def test_a_neighbour_of_another_chain(tiny_study):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_neighbour_of_another_magnetisation_is_no_start(tiny_study):
     study = tiny_study(finite=CHAIN)
     other = replace(study, product_state=lambda _, length: ["0.0"] * (length - 1) + ["up"])
