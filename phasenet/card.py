@@ -1,13 +1,14 @@
 """The card of a study: plain values that every file carries, without code."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from phasenet.errors import StudyError
 from phasenet.settings import RunSettings
 
+Bracket = tuple[float, float]
 SymmetryKind = Literal["commutation", "time reversal", "inversion"]
 _PATTERNS = {"commutation": (2,), "time reversal": (1,), "inversion": (0, 1)}
 _UNITARIES = ("1", "Rx", "Ry", "Rz", "X", "Y", "Z")
@@ -199,6 +200,23 @@ class StudyCard:
         phases = [phase.criteria() for phase in self.phases]
         return {"phases": phases, "symmetries": card["symmetries"], "orders": card["orders"]}
 
+    def known_beside(
+        self, coupling: str, at: Mapping[str, float], bracket: Bracket, brackets: Sequence[Bracket]
+    ) -> KnownTransition | None:
+        """Literature value that is closer to a bracket than to all others on its line.
+
+        Parameters
+        ----------
+        coupling, at
+            The line: what is varied, and the other couplings.
+        bracket, brackets
+            Lower and upper ends, of the one and of all on the line.
+        """
+        for known in self.known_transitions(coupling, at):
+            if min(brackets, key=lambda ends: _distance(known.value, ends)) == bracket:
+                return known
+        return None
+
     def run_settings(self) -> RunSettings:
         """Return the settings, checked; raises SettingsError."""
         return RunSettings.checked(self.settings)
@@ -247,3 +265,8 @@ class StudyCard:
             )
         except (KeyError, TypeError) as error:
             raise StudyError(f"the study card of the file lacks or misnames {error}") from None
+
+
+def _distance(value: float, bracket: Bracket) -> float:
+    """How far a value lies outside of a bracket."""
+    return max(bracket[0] - value, value - bracket[1], 0.0)

@@ -228,3 +228,11 @@ def test_card_holds_what_the_study_says(haldane):
     card = study.card()
     assert card.varied == ("Delta", "D")
     assert card.settings["seed"] == 9
+
+
+def test_a_literature_value_belongs_to_the_nearest_bracket_of_its_line(haldane):
+    card, at = haldane.card(), {"Delta": 1.0}
+    brackets = [(0.2, 0.6), (0.97, 0.98), (1.0, 3.0)]
+    found = [card.known_beside("D", at, bracket, brackets) for bracket in brackets]
+    assert [known is not None for known in found] == [False, True, False]
+    assert card.known_beside("D", {"Delta": 0.5}, brackets[1], brackets) is None

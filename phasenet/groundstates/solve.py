@@ -259,8 +259,8 @@ def _task(
 
 def _is_near_transition(found: _Found) -> bool:
     """Whether the correlation length of an infinite state still grows with its bond dimension."""
-    lengths = found.end.history.get("correlation_length", ())
-    if len(lengths) < 2 or not (lengths[-2] > 0.0 and lengths[-1] > 0.0):
+    lengths = [float(length) for length in found.end.history.get("correlation_length", ())]
+    if len(lengths) < 2 or min(lengths[-2:]) <= 0.0:
         return False
     bonds = found.end.history["max_bond"]
     growth = math.log(lengths[-1] / lengths[-2]) / math.log(bonds[-1] / bonds[-2])

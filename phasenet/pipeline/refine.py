@@ -152,13 +152,14 @@ def write_points(points: Sequence[ParameterPoint], path: Path) -> Path:
 def refinement_lines(found: RefinedSweep, card: StudyCard) -> list[str]:
     """Each bracket beside the literature, what stays open, and the points that it took."""
     titles = {phase.label: phase.title for phase in card.phases}
-    lines = [_bracket_line(bracket, titles, card) for bracket in found.refinement.brackets]
+    brackets = found.refinement.brackets
+    lines = [_bracket_line(bracket, brackets, titles, card) for bracket in brackets]
     for stretch in found.refinement.stretches:
         lines.append(
             f"undetermined{_place(stretch.line)} from {stretch.line.coupling} = "
             f"{stretch.lower:g} to {stretch.upper:g}: no peak of the correlation length to go by"
         )
-    if not found.refinement.brackets:
+    if not brackets:
         lines.append("no boundary on this grid: no two points carry different labels")
     share = len(found.points) / found.uniform
     return [
@@ -169,13 +170,19 @@ def refinement_lines(found: RefinedSweep, card: StudyCard) -> list[str]:
     ]
 
 
-def _bracket_line(bracket: Bracket, titles: Mapping[str, str], card: StudyCard) -> str:
+def _bracket_line(
+    bracket: Bracket, brackets: Sequence[Bracket], titles: Mapping[str, str], card: StudyCard
+) -> str:
     below, above = (titles.get(side, "undetermined") for side in (bracket.below, bracket.above))
     coupling = bracket.line.coupling
     middle, half = (bracket.lower + bracket.upper) / 2, bracket.width / 2
     digits = max(0, 2 - math.floor(math.log10(half)))
-    known = card.known_transitions(coupling, dict(bracket.line.at))
-    near = min(known, key=lambda k: abs(k.value - middle), default=None)
+    near = card.known_beside(
+        coupling,
+        dict(bracket.line.at),
+        (bracket.lower, bracket.upper),
+        [(b.lower, b.upper) for b in brackets if b.line == bracket.line],
+    )
     where = f"{coupling} = {middle:.{digits}f} +- {half:.{digits}f}"
     lower, upper = (f"{value:.{digits}f}" for value in bracket.window)
     note = ""

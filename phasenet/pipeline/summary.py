@@ -75,9 +75,12 @@ def boundary_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
     lines = []
     found = [b for b in diagram.boundaries if is_bracket(b)]
     for bracket in found[:_SHOWN_BRACKETS]:
-        known = card.known_transitions(bracket.coupling, bracket.at)
+        line = [b for b in found if (b.coupling, b.at) == (bracket.coupling, bracket.at)]
+        known = card.known_beside(
+            bracket.coupling, bracket.at, _ends(bracket), [_ends(b) for b in line]
+        )
         where = f" at {_place(bracket)}" if len(card.varied) > 1 else ""
-        beside = f"; literature {known[0].value:.5f} ({known[0].citation})" if known else ""
+        beside = f"; literature {known.value:.5f} ({known.citation})" if known else ""
         lines.append(
             f"transition {titles.get(bracket.below)} to {titles.get(bracket.above)}{where}: "
             f"{bracket.coupling} = {bracket.value:.3f} +- {bracket.error_bar:.3f} "
@@ -156,6 +159,10 @@ def _train_line(name: str, function: TensorizedFunction, held_out: int) -> str:
         f"{function.evaluations} evaluations, relative error {function.data_error:.1e} and "
         f"{same} same decisions on {held_out} held-out snapshots"
     )
+
+
+def _ends(boundary: Boundary1D) -> tuple[float, float]:
+    return boundary.lower, boundary.upper
 
 
 def _same_place(other: Boundary1D, bracket: Boundary1D) -> bool:
