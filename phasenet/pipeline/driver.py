@@ -19,7 +19,7 @@ from phasenet.storage.ledger import ATTEMPTS, Ledger
 _SAID_FAILURES = 3
 
 
-class FailedStates(PhasenetError):  # noqa: N818 - a plural, and the name of what it says
+class FailedStatesError(PhasenetError):
     """Some ground states were given up; all others are there."""
 
 
@@ -169,7 +169,7 @@ class Driver:
         for failure in self.failures:
             for name in _names(failure.task):
                 errors.setdefault(name, str(failure.error))
-        raise FailedStates(_failed(left, errors, len(self.there.paths), folder))
+        raise FailedStatesError(_failed(left, errors, len(self.there.paths), folder))
 
 
 def _names(unit: Unit) -> list[str]:

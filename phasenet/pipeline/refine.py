@@ -24,7 +24,7 @@ from phasenet.phases.refinement import (
     lines_of,
     refine,
 )
-from phasenet.pipeline.driver import FailedStates
+from phasenet.pipeline.driver import FailedStatesError
 from phasenet.pipeline.engine import Engine
 from phasenet.pipeline.reporting import Reporter, stage
 from phasenet.pipeline.simulate import (
@@ -308,7 +308,7 @@ class _Work:
     def _find(self, work: Callable[[], FoundStates]) -> None:
         try:
             self.new += work().new
-        except FailedStates as error:
+        except FailedStatesError as error:
             self.failure = self.failure or error
 
     def _path(self, point: ParameterPoint) -> Path:

@@ -119,7 +119,7 @@ def find_states(
 
     Raises
     ------
-    FailedStates
+    FailedStatesError
         Some states failed; all others are written.
     PhasenetError
         The folder cannot be used.

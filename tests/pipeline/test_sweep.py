@@ -16,7 +16,7 @@ import pytest
 
 import phasenet.groundstates
 from phasenet.errors import PhasenetError, SettingsError
-from phasenet.pipeline.driver import FailedStates
+from phasenet.pipeline.driver import FailedStatesError
 from phasenet.pipeline.engine import Engine, EngineKind
 from phasenet.pipeline.merge import merge, merge_lines
 from phasenet.pipeline.reporting import SilentReporter
@@ -161,13 +161,13 @@ def test_passing_trouble_changes_no_state(toy, undisturbed):
 def test_point_that_always_fails_costs_only_itself(toy):
     toy.trouble(**{"D=0.1.finite": {"raise": 99}})
     wanted = r"1 of 12 .* failed \(D=0.1.finite\).*ValueError: no luck at D=0.1 \(toy.py, line"
-    with pytest.raises(FailedStates, match=wanted):
+    with pytest.raises(FailedStatesError, match=wanted):
         toy.simulate()
     calls = toy.calls()
     assert sum("D=0.1.finite" in call for call in calls) == 3
     assert "D=0.2.finite, neighbour D=0" in calls
     assert len(toy.ids()) == 11
-    with pytest.raises(FailedStates, match="1 of 12"):
+    with pytest.raises(FailedStatesError, match="1 of 12"):
         toy.simulate()
     assert toy.calls() == []
     text = toy.status()
@@ -177,7 +177,7 @@ def test_point_that_always_fails_costs_only_itself(toy):
 
 def test_retry_forgives_failures(toy):
     toy.trouble(**{"D=0.1.finite": {"raise": 5}})
-    with pytest.raises(FailedStates):
+    with pytest.raises(FailedStatesError):
         toy.simulate()
     toy.calls()
     toy.simulate(retry=True)
