@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from phasenet.card import SPIN_SYMMETRIES, KnownTransition, Order, Phase, Symmetry
+    from phasenet.card import KnownTransition, Phase
+    from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry
     from phasenet.errors import PhasenetError
     from phasenet.pipeline.simulate import simulate
     from phasenet.points import Grid, ParameterPoint
@@ -26,11 +27,12 @@ _HOME = {
     "Grid": "points",
     "ParameterPoint": "points",
     "RunSettings": "settings",
-    "SPIN_SYMMETRIES": "card",
+    "SPIN_SYMMETRIES": "criteria",
     "KnownTransition": "card",
-    "Order": "card",
+    "Order": "criteria",
     "Phase": "card",
-    "Symmetry": "card",
+    "StringOrder": "criteria",
+    "Symmetry": "criteria",
     "Boundary": "study",
     "Chain": "study",
     "Study": "study",
@@ -59,6 +61,7 @@ __all__ = [
     "Phase",
     "PhasenetError",
     "RunSettings",
+    "StringOrder",
     "Study",
     "Symmetry",
     "TensorTrain",

@@ -3,92 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry
 from phasenet.errors import StudyError
+from phasenet.operators import plain, restored
 from phasenet.settings import RunSettings
 
 Bracket = tuple[float, float]
-SymmetryKind = Literal["commutation", "time reversal", "inversion"]
-_PATTERNS = {"commutation": (2,), "time reversal": (1,), "inversion": (0, 1)}
-_UNITARIES = ("1", "Rx", "Ry", "Rz", "X", "Y", "Z")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Symmetry:
-    """A symmetry that may protect a phase: its action on each site, and the cut of its invariant.
-
-    Parameters
-    ----------
-    name
-        Name of its invariant, such as ``Z2xZ2``.
-    kind
-        ``commutation``: whether two on-site symmetries still commute on the bond; ``time reversal``
-        and ``inversion``: the sign of the square on the bond.
-    operators
-        On-site unitaries along the cell, repeated to its end: two patterns for a commutation, one
-        for time reversal (the unitary before complex conjugation), one or none for inversion.
-        ``Rx``, ``Ry``, ``Rz`` rotate by pi; ``X``, ``Y``, ``Z`` are Pauli matrices; ``1`` is
-        nothing.
-    cut
-        The invariant is quoted at the bond left of this site of the cell.
-    """
-
-    name: str
-    kind: SymmetryKind
-    operators: tuple[tuple[str, ...], ...] = ()
-    cut: int = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in _PATTERNS or len(self.operators) not in _PATTERNS[self.kind]:
-            raise StudyError(
-                f"symmetry {self.name!r} of kind {self.kind!r} has {len(self.operators)} patterns; "
-                "wanted two for a commutation, one for time reversal, at most one for inversion"
-            )
-        for name in (name for pattern in self.operators for name in pattern):
-            if name not in _UNITARIES:
-                raise StudyError(
-                    f"symmetry {self.name!r} acts with {name!r}; wanted {', '.join(_UNITARIES)}"
-                )
-        if self.cut < 0 or not all(self.operators):
-            raise StudyError(f"symmetry {self.name!r} has a negative cut or an empty pattern")
-
-
-SPIN_SYMMETRIES = (
-    Symmetry(name="Z2xZ2", kind="commutation", operators=(("Rx",), ("Rz",))),
-    Symmetry(name="time reversal", kind="time reversal", operators=(("Ry",),)),
-    Symmetry(name="bond inversion", kind="inversion"),
-)
-"""Of a chain of spins: pi rotations about x and z, time reversal, inversion about a bond."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    r"""A local order parameter, read off correlations at a long distance.
-
-    .. math:: m^2 = \lim_{r \to \infty} \frac{1}{n^2} \left| \sum_{i j}
-              e^{2 \pi i q (i - j)} \langle A_i A_{j + r} \rangle \right|
-
-    over the n sites i and j of a cell, r a multiple of both the cell and the period 1/q; so that a
-    symmetric superposition of broken states counts as broken. A is a product of operators on
-    neighbouring sites.
-
-    Parameters
-    ----------
-    name
-        Such as ``staggered magnetisation``.
-    operators
-        Of neighbouring sites, such as ``("Sz",)`` or, for dimers, ``("Sz", "Sz")``.
-    wavenumber
-        q in turns per site: 0 uniform, 1/2 staggered, 1/4 for a period of four.
-    threshold
-        Above it the symmetry counts as broken.
-    """
-
-    name: str
-    operators: tuple[str, ...]
-    wavenumber: float = 0.0
-    threshold: float = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +88,7 @@ class StudyCard:
         Name in file names, title and formula in figures.
     varied
         Couplings that take more than one value on the grid.
-    phases, symmetries, orders, transitions
+    phases, symmetries, orders, strings, transitions
         As in :class:`phasenet.study.Study`.
     settings
         Settings of all steps as plain values: a file stays readable when the settings of a newer
@@ -182,6 +104,7 @@ class StudyCard:
     orders: tuple[Order, ...]
     transitions: tuple[KnownTransition, ...]
     settings: Mapping[str, Any]
+    strings: tuple[StringOrder, ...] = ()
 
     def known_transitions(
         self, coupling: str, at: Mapping[str, float]
@@ -233,10 +156,11 @@ class StudyCard:
                 for p in self.phases
             ],
             "symmetries": [
-                {**vars(s), "operators": [list(pattern) for pattern in s.operators]}
+                {**vars(s), "operators": [plain(pattern) for pattern in s.operators]}
                 for s in self.symmetries
             ],
-            "orders": [{**vars(o), "operators": list(o.operators)} for o in self.orders],
+            "orders": [{**vars(o), "operators": plain(o.operators)} for o in self.orders],
+            "strings": [string.as_dict() for string in self.strings],
             "transitions": [{**vars(t), "at": dict(t.at)} for t in self.transitions],
             "settings": dict(self.settings),
         }
@@ -251,15 +175,16 @@ class StudyCard:
                 hamiltonian=str(values["hamiltonian"]),
                 varied=tuple(str(name) for name in values["varied"]),
                 phases=tuple(Phase(**phase) for phase in values["phases"]),
-                # Both are younger than the first files.
+                # These are younger than the first files.
                 symmetries=tuple(
-                    Symmetry(**{**s, "operators": tuple(tuple(p) for p in s["operators"])})
+                    Symmetry(**{**s, "operators": tuple(restored(p) for p in s["operators"])})
                     for s in values.get("symmetries", [vars(s) for s in SPIN_SYMMETRIES])
                 ),
                 orders=tuple(
-                    Order(**{**o, "operators": tuple(o["operators"])})
+                    Order(**{**o, "operators": restored(o["operators"])})
                     for o in values.get("orders", [])
                 ),
+                strings=tuple(StringOrder.from_dict(s) for s in values.get("strings", [])),
                 transitions=tuple(KnownTransition(**t) for t in values["transitions"]),
                 settings=dict(values["settings"]),
             )

@@ -343,6 +343,27 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Curve:
+    """One observable that is an array for each row of a table, such as a string at all distances.
+
+    Parameters
+    ----------
+    name, unit, meaning
+        As of a :class:`Column`.
+    axes
+        What each axis of the arrays counts, such as ``distance in sites``.
+    values
+        One array a row, of any shape with that many axes; empty where there is none.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    axes: tuple[str, ...]
+    values: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """Observables of many states: one row a point (or a file), one column an observable.
 
@@ -357,7 +378,9 @@ class Table:
     reasons
         Why, one sentence for each row.
     columns
-        Observables.
+        Observables that are numbers.
+    curves
+        Observables that are arrays.
     """
 
     rows: tuple[str, ...]
@@ -365,6 +388,7 @@ class Table:
     labels: tuple[str, ...]
     reasons: tuple[str, ...]
     columns: tuple[Column, ...]
+    curves: tuple[Curve, ...] = ()
 
     def column(self, name: str) -> Column:
         """Column by its name."""

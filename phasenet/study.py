@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from phasenet.card import SPIN_SYMMETRIES, KnownTransition, Order, Phase, StudyCard, Symmetry
+from phasenet.card import KnownTransition, Phase, StudyCard
+from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.identity import digest
 from phasenet.points import Grid, ParameterPoint
@@ -69,6 +70,8 @@ class Study:
         Symmetries whose invariants are computed, each with its action on the cell and its cut.
     orders
         Local order parameters that tell which symmetries are broken.
+    strings
+        String orders that are measured beside those of the spins.
     transitions
         Boundaries known from the literature.
     settings
@@ -87,6 +90,7 @@ class Study:
     phases: tuple[Phase, ...]
     symmetries: tuple[Symmetry, ...] = SPIN_SYMMETRIES
     orders: tuple[Order, ...] = ()
+    strings: tuple[StringOrder, ...] = ()
     transitions: tuple[KnownTransition, ...] = ()
     settings: RunSettings = field(default_factory=RunSettings)
     code_digest: str = ""
@@ -117,6 +121,7 @@ class Study:
             phases=self.phases,
             symmetries=self.symmetries,
             orders=self.orders,
+            strings=self.strings,
             transitions=self.transitions,
             settings=self.settings.as_dict(),
         )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from phasenet.card import Phase, StudyCard, Symmetry
+from phasenet.card import Phase, StudyCard
+from phasenet.criteria import Symmetry
 from phasenet.errors import MissingInputError, StudyError
 from phasenet.points import Grid
 from phasenet.settings import RunSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet.card import Order
+from phasenet.criteria import Order
 from phasenet.errors import ShapeError
 from phasenet.phases.conditional import conditional_bulk_string_order
 from phasenet.phases.criticality import Criticality, Verdict

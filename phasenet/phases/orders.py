@@ -17,9 +17,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from phasenet.card import Order
+from phasenet.criteria import Order
 from phasenet.errors import SettingsError
-from phasenet.phases.spins import on_site_operator
+from phasenet.operators import Operator
+from phasenet.phases.spins import on_site
 from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
@@ -185,7 +186,7 @@ def _mirror_collected(cores: Sequence[Array], edge: Array, order: Order, starts:
 
 
 def _swept(
-    cores: Sequence[Array], edge: Array, names: Sequence[str], phases: Mapping[int, complex]
+    cores: Sequence[Array], edge: Array, names: Sequence[Operator], phases: Mapping[int, complex]
 ) -> Array:
     """Environment of the sum of a product of operators over where it starts."""
     plain, total = edge, np.zeros_like(edge)
@@ -195,7 +196,7 @@ def _swept(
         total = _through(total, core, core)
         start = plain * phases[site] if site in phases else None
         for k, (name, values) in enumerate(zip(names, [start, *begun], strict=True)):
-            ket = apply_operator(core, on_site_operator(name, core.shape[1]))
+            ket = apply_operator(core, on_site(name, core.shape[1]))
             met = None if values is None else _through(values, ket, core)
             if k + 1 < len(names):
                 begun[k] = met

@@ -4,7 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from phasenet.errors import SettingsError
+from phasenet.errors import SettingsError, ShapeError
+from phasenet.operators import NAMES, Operator
 from phasenet.trains.train import Array, FloatArray
 
 Axis = Literal["x", "y", "z"]
@@ -81,44 +82,46 @@ def pi_rotation(axis: Axis, site_dim: int) -> Array:
     raise SettingsError(f"axis is {axis!r}; it must be x, y or z")
 
 
-def on_site_unitary(name: str, site_dim: int) -> Array:
-    """Unitary by the name that a study's symmetry gives it.
+def on_site(operator: Operator, site_dim: int) -> Array:
+    """Matrix of an operator on one site.
 
     Parameters
     ----------
-    name
-        ``Rx``, ``Ry``, ``Rz`` rotate by pi, ``X``, ``Y``, ``Z`` are Pauli matrices, ``1`` is
-        nothing.
+    operator
+        Name or matrix, see :data:`phasenet.operators.Operator`.
     site_dim
         Number of local states; Pauli matrices need two.
 
-    >>> print(on_site_unitary("Z", 2).tolist())
-    [[1.0, 0.0], [0.0, -1.0]]
-    """
-    for axis in _AXES:
-        if name == f"R{axis}":
-            return pi_rotation(axis, site_dim)
-    return _pauli_or_nothing(name, site_dim, "a symmetry acts with 1, Rx, Ry, Rz, X, Y or Z")
-
-
-def on_site_operator(name: str, site_dim: int) -> Array:
-    """Hermitian operator by the name that a study's local order gives it.
-
-    Parameters
-    ----------
-    name
-        ``Sx``, ``Sy``, ``Sz`` are spin matrices, ``X``, ``Y``, ``Z`` Pauli matrices, ``1`` is
-        nothing.
-    site_dim
-        Number of local states; Pauli matrices need two.
-
-    >>> print(on_site_operator("Sz", 2).tolist())
+    >>> print(on_site("Sz", 2).tolist())
     [[0.5, 0.0], [0.0, -0.5]]
     """
-    for axis in _AXES:
-        if name == f"S{axis}":
-            return spin_matrix(axis, site_dim)
-    return _pauli_or_nothing(name, site_dim, "an order is made of 1, Sx, Sy, Sz, X, Y or Z")
+    if not isinstance(operator, str):
+        matrix = np.asarray(operator)
+        if matrix.shape != (site_dim, site_dim):
+            raise ShapeError(
+                f"a matrix of shape {matrix.shape} acts on a site of {site_dim} states; wanted "
+                f"({site_dim}, {site_dim})"
+            )
+        return matrix if np.any(matrix.imag) else np.ascontiguousarray(matrix.real)
+    if operator == "1":
+        return np.eye(site_dim)
+    if operator not in NAMES:
+        raise SettingsError(f"operator {operator!r} is unknown; wanted {', '.join(NAMES)}")
+    kind, axis = operator[0], operator[-1].lower()
+    if operator in ("Sp", "Sm"):
+        raising = spin_matrix("x", site_dim) + (1j * spin_matrix("y", site_dim)).real
+        return raising if operator == "Sp" else np.ascontiguousarray(raising.T)
+    component = _AXES["xyz".index(axis)]
+    if kind == "R":
+        return pi_rotation(component, site_dim)
+    if kind == "S":
+        return spin_matrix(component, site_dim)
+    if site_dim != 2:
+        raise SettingsError(
+            f"the Pauli matrix {operator} acts on 2 local states; the site has {site_dim}: "
+            f"use R{axis} or S{axis}"
+        )
+    return 2 * spin_matrix(component, 2)
 
 
 def is_integer_spin(site_dim: int) -> bool:
@@ -128,20 +131,6 @@ def is_integer_spin(site_dim: int) -> bool:
     (True, False)
     """
     return site_dim % 2 == 1
-
-
-def _pauli_or_nothing(name: str, site_dim: int, known: str) -> Array:
-    if name == "1":
-        return np.eye(site_dim)
-    for axis in _AXES:
-        if name == axis.upper():
-            if site_dim != 2:
-                raise SettingsError(
-                    f"the Pauli matrix {name} acts on 2 local states; the site has {site_dim}: "
-                    f"use R{axis} or S{axis}"
-                )
-            return 2 * spin_matrix(axis, 2)
-    raise SettingsError(f"operator {name!r} is unknown; {known}")
 
 
 def _quarter_turns(count: FloatArray | float) -> Array:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet.card import SPIN_SYMMETRIES, Symmetry
+from phasenet.criteria import SPIN_SYMMETRIES, Symmetry
 from phasenet.errors import SettingsError
+from phasenet.operators import Operator
 from phasenet.phases.cuts import SHORTEST, Action, Window, action_of, infinite_window, window_of
-from phasenet.phases.spins import on_site_unitary, pi_rotation
+from phasenet.phases.spins import on_site, pi_rotation
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, TensorTrain
 from phasenet.trains.transfer import apply_operator, leading_eigenpairs
@@ -199,7 +200,7 @@ def _invariant(
 
 
 def _pattern(
-    symmetry: Symmetry, names: Sequence[str], train: TensorTrain | InfiniteTrain, cell: int
+    symmetry: Symmetry, names: Sequence[Operator], train: TensorTrain | InfiniteTrain, cell: int
 ) -> list[Array]:
     """On-site unitaries of all sites, from names that repeat along the cell."""
     if cell % len(names):
@@ -207,9 +208,7 @@ def _pattern(
             f"symmetry {symmetry.name!r} repeats every {len(names)} sites and the cell has {cell}; "
             f"give infinite.cell a multiple of {len(names)}"
         )
-    return [
-        on_site_unitary(names[site % len(names)], dim) for site, dim in enumerate(train.site_dims)
-    ]
+    return [on_site(names[site % len(names)], dim) for site, dim in enumerate(train.site_dims)]
 
 
 def _commutation(

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from phasenet.card import Order
+from phasenet.criteria import Order
 from phasenet.phases.criticality import Verdict, criticality
 from phasenet.phases.entanglement import entropies
 from phasenet.phases.orders import measured_orders, order_parameter

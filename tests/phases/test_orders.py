@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from phasenet.card import Order
+from phasenet.criteria import Order
 from phasenet.errors import SettingsError
 from phasenet.phases import orders as module
 from phasenet.phases.exact import aklt_cell, aklt_chain, product_cell, product_chain
 from phasenet.phases.orders import MeasuredOrder, chain_order, measured_orders, order_parameter
-from phasenet.phases.spins import on_site_operator
+from phasenet.phases.spins import on_site
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 from phasenet.trains.transfer import contract_site
@@ -101,7 +101,7 @@ def test_a_state_with_one_branch_has_the_fourier_component_of_its_sites(cell, wa
             np.einsum("asb,csb->ac", core, core), np.eye(len(core)), atol=1e-10
         )
     count = math.lcm(cell, round(1 / wavenumber) if wavenumber else 1)
-    operator = on_site_operator("Sz", 3)
+    operator = on_site("Sz", 3)
     sites = [one_site_expectation(train, k % cell, operator) for k in range(count)]
     wanted = np.abs(np.exp(2j * np.pi * wavenumber * np.arange(count)) @ sites) / count
     found = order_parameter(train, Order(name="o", operators=("Sz",), wavenumber=wavenumber))
@@ -110,7 +110,7 @@ def test_a_state_with_one_branch_has_the_fourier_component_of_its_sites(cell, wa
 
 
 def test_a_product_of_operators_in_a_state_with_one_branch():
-    train, x, z = random_cell(2, 2, 3, 2), *(on_site_operator(n, 2) for n in ("Sx", "Sz"))
+    train, x, z = random_cell(2, 2, 3, 2), *(on_site(n, 2) for n in ("Sx", "Sz"))
     pairs = []
     for site in (0, 1):
         first, second = train.cores[site], train.cores[1 - site]
@@ -226,7 +226,7 @@ def test_open_chains_against_dense_sums(names, wavenumber):
     def dense(site):
         factors = [np.eye(dim)] * length
         for k, name in enumerate(names):
-            factors[site + k] = on_site_operator(name, dim)
+            factors[site + k] = on_site(name, dim)
         return functools.reduce(np.kron, factors)
 
     period, span = (2 if wavenumber else 1), len(names)
@@ -257,7 +257,7 @@ def test_what_cannot_be_measured_is_one_line():
     cell = product_cell([0, 1], 2)
     with pytest.raises(SettingsError, match="repeats within 64 sites"):
         order_parameter(cell, Order(name="odd", operators=("Sz",), wavenumber=0.1234567))
-    with pytest.raises(SettingsError, match="'Sw' is unknown; an order is made of"):
+    with pytest.raises(SettingsError, match="'Sw' is unknown; wanted 1"):
         order_parameter(cell, Order(name="odd", operators=("Sw",)))
     with pytest.raises(SettingsError, match="Pauli matrix X acts on 2 local states"):
         order_parameter(aklt_cell(), Order(name="odd", operators=("X",)))

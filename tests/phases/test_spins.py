@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from phasenet.errors import SettingsError
+from phasenet.errors import SettingsError, ShapeError
 from phasenet.phases.spins import (
     magnetic_numbers,
-    on_site_operator,
-    on_site_unitary,
+    on_site,
     pi_rotation,
     spin_matrix,
 )
@@ -48,19 +47,19 @@ def test_errors():
 
 @pytest.mark.parametrize("axis", ["x", "y", "z"])
 def test_operators_by_name(axis):
-    np.testing.assert_array_equal(on_site_operator(f"S{axis}", 3), spin_matrix(axis, 3))
-    np.testing.assert_array_equal(on_site_unitary(f"R{axis}", 3), pi_rotation(axis, 3))
-    pauli = on_site_unitary(axis.upper(), 2)
+    np.testing.assert_array_equal(on_site(f"S{axis}", 3), spin_matrix(axis, 3))
+    np.testing.assert_array_equal(on_site(f"R{axis}", 3), pi_rotation(axis, 3))
+    pauli = on_site(axis.upper(), 2)
     np.testing.assert_allclose(pauli @ pauli.conj().T, np.eye(2))
-    np.testing.assert_array_equal(pauli, on_site_operator(axis.upper(), 2))
+    np.testing.assert_array_equal(pauli, on_site(axis.upper(), 2))
     np.testing.assert_array_equal(pauli, 2 * spin_matrix(axis, 2))
-    np.testing.assert_array_equal(on_site_operator("1", 3), np.eye(3))
+    np.testing.assert_array_equal(on_site("1", 3), np.eye(3))
 
 
 def test_unknown_operators_are_one_line():
-    with pytest.raises(SettingsError, match="'Rz' is unknown; an order is made of"):
-        on_site_operator("Rz", 3)
-    with pytest.raises(SettingsError, match="'Sz' is unknown; a symmetry acts with"):
-        on_site_unitary("Sz", 3)
+    with pytest.raises(SettingsError, match="'Sw' is unknown; wanted 1, Rx"):
+        on_site("Sw", 3)
+    with pytest.raises(ShapeError, match=r"shape \(2, 2\) acts on a site of 3 states"):
+        on_site(((0, 1), (1, 0)), 3)
     with pytest.raises(SettingsError, match=r"Pauli matrix Z acts on 2 .* has 3: use Rz or Sz"):
-        on_site_unitary("Z", 3)
+        on_site("Z", 3)

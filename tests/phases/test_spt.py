@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from phasenet.card import SPIN_SYMMETRIES, Symmetry
+from phasenet.criteria import SPIN_SYMMETRIES, Symmetry
 from phasenet.errors import SettingsError
 from phasenet.phases.exact import (
     aklt_cell,
