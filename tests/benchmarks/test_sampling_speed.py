@@ -26,8 +26,10 @@ def test_sampling_beside_tenpy(capsys):
     chain = Chain(boundary=Boundary.FINITE, length=settings.length, pinning_field=0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = study.build_model(ParameterPoint.of(Delta=1, D=0), chain)
-        psi = MPS.from_product_state(model.lat.mps_sites(), study.product_state(chain.length))
+        point = ParameterPoint.of(Delta=1, D=0)
+        model = study.build_model(point, chain)
+        start = study.product_state(point, chain.length)
+        psi = MPS.from_product_state(model.lat.mps_sites(), start)
         options = {"trunc_params": {"chi_max": settings.max_bond}, "max_sweeps": 4}
         TwoSiteDMRGEngine(psi, model, options).run()
         rng = np.random.default_rng(0)
