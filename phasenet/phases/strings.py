@@ -1,33 +1,174 @@
-r"""String order of finite and infinite states.
+r"""String orders of finite and infinite states.
 
 .. math:: O^a(i,j) = \Big\langle S^a_i \exp\Big(i\pi\sum_{i<k<j} S^a_k\Big) S^a_j \Big\rangle
 
-(den Nijs, Rommelse, PRB 40, 4709 (1989)). **String orders are returned as -O**: +4/9 for AKLT.
-For half-integer spins the operator is Hermitian only with an even number of sites inside.
+(den Nijs, Rommelse, PRB 40, 4709 (1989)) and its relatives with other ends and other unitaries
+between them, see :class:`phasenet.criteria.StringOrder`. An axis x, y or z stands for the string of
+spins along it, **with the sign that makes it positive**: +4/9 for AKLT. Values are real parts.
 """
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from phasenet.criteria import StringOrder, spin_string
 from phasenet.errors import SettingsError
-from phasenet.phases.spins import Axis, is_integer_spin, pi_rotation, spin_matrix
-from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import Array, FloatArray, TensorTrain
-from phasenet.trains.transfer import (
-    Chain,
-    apply_operator,
-    contract_site,
-    expectation,
-    finite_chain,
-    infinite_stretch,
-    leading_eigenpairs,
-    left_eigenpairs,
-    string_sums,
-)
+from phasenet.phases.estimates import Estimate
+from phasenet.phases.plateau import plateau
+from phasenet.phases.spins import Axis, is_integer_spin
+from phasenet.phases.string_limits import string_limit
+from phasenet.phases.string_walk import closings, real
+from phasenet.trains.form import State, StateForm, state_form
+from phasenet.trains.train import FloatArray, IntArray, TensorTrain
 
-UNBROKEN = 0.999
-"""Modulus per cell from which a transfer eigenvalue counts as one: the symmetry is unbroken."""
+_LONGEST = 100
 
-_LEADING = 4
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StringProfile:
+    """String orders from one site over all distances.
+
+    Parameters
+    ----------
+    first
+        Site where the strings start.
+    distances
+        From there to where their right ends begin, in sites, rising.
+    values
+        String orders, with the factor of the string.
+    """
+
+    first: int
+    distances: IntArray
+    values: FloatArray
+
+
+def string_order(
+    state: State, string: StringOrder | Axis, pair: tuple[int, int] | None = None
+) -> Estimate:
+    """String order of one pair of sites, or at large distance.
+
+    Without a pair: of an infinite state the exact limit of infinite distance, of an open chain what
+    it tends to in the middle, with an error; NaN if the chain is too short.
+
+    Parameters
+    ----------
+    state
+        In the basis of the highest weight first.
+    string
+        What is measured, or an axis of spins.
+    pair
+        Sites where the left and the right end begin; those of an infinite state are counted on from
+        its first cell.
+
+    >>> from phasenet.phases.exact import aklt_cell, aklt_chain
+    >>> print(string_order(aklt_chain(32), "z", (8, 23)), "|", string_order(aklt_cell(), "x"))
+    0.44444444, exact | 0.44444444, exact, r -> infinity
+    """
+    form = state_form(state)
+    string = _of_spins(string, form)
+    if pair is None:
+        return string_limit(form, string) if form.infinite else plateau(form, string)
+    first, last = _checked_place(form, string, *pair)
+    (closing,) = closings(form, string, {first: range(last, last + 1)})
+    value = float(string.factor * real(closing.values)[0])
+    return Estimate(value=value + 0.0, error=0.0, method="exact")
+
+
+def string_profile(
+    state: State, string: StringOrder | Axis, first: int | None = None, longest: int | None = None
+) -> StringProfile:
+    """String orders from one site over all distances, at about the cost of the longest.
+
+    Parameters
+    ----------
+    state, string
+        As in :func:`string_order`.
+    first
+        Site where the strings start; by default the first possible one from a quarter of a chain
+        on, or of the cell.
+    longest
+        Largest distance; by default as far as a chain goes, and 100 sites of an infinite state.
+
+    >>> from phasenet.phases.exact import product_chain
+    >>> found = string_profile(product_chain([0, 2] * 3, 3), "z", 0)
+    >>> print(found.distances.tolist(), found.values.tolist())
+    [1, 2, 3, 4, 5] [1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    form = state_form(state)
+    string = _of_spins(string, form)
+    if first is None:
+        first = 0 if form.infinite else form.length // 4
+        first += (string.start - first) % string.period
+    last = first + (_LONGEST if longest is None else longest)
+    if not form.infinite:
+        beyond = form.length - len(string.right)
+        last = beyond if longest is None else min(last, beyond)
+    _checked_place(form, string, first, first + len(string.left))
+    span = range(first + len(string.left), last + 1)
+    found = [(c.place - first, c.values[0]) for c in closings(form, string, {first: span})]
+    return StringProfile(
+        first=first,
+        distances=np.asarray([distance for distance, _ in found], dtype=np.int64),
+        values=string.factor * real(np.asarray([value for _, value in found])) + 0.0,
+    )
+
+
+def string_pairs(state: State, string: StringOrder | Axis) -> FloatArray:
+    """String orders of all pairs of a chain.
+
+    Parameters
+    ----------
+    state
+        Open chain in the basis of the highest weight first.
+    string
+        As in :func:`string_order`.
+
+    Returns
+    -------
+    Array of shape (length, length) over the sites where the left and the right ends begin, NaN
+    where the string cannot lie, as below the diagonal.
+
+    >>> from phasenet.phases.exact import product_chain
+    >>> print(string_pairs(product_chain([0, 2, 0], 3), "z").tolist())
+    [[nan, 1.0, 1.0], [nan, nan, 1.0], [nan, nan, nan]]
+    """
+    form = state_form(state)
+    if form.infinite:
+        raise SettingsError(
+            f"all pairs are asked of an infinite state of {form.length} sites per cell; wanted an "
+            "open chain: use string_profile"
+        )
+    string = _of_spins(string, form)
+    starts = range(string.start, form.length, string.period)
+    places = range(form.length - len(string.right) + 1)
+    result = np.full((form.length, form.length), np.nan)
+    result[string.start :: string.period] = _pairs(form, string, starts, places)
+    return result
+
+
+def bulk_string_order(state: State, string: StringOrder | Axis) -> float:
+    """Mean string order over all pairs between the two :func:`bulk_blocks` of a chain.
+
+    Parameters
+    ----------
+    state, string
+        As in :func:`string_pairs`; NaN if no string fits a pair.
+
+    >>> from phasenet.phases.exact import product_chain
+    >>> print(f"{bulk_string_order(product_chain([0, 2] * 4, 3), 'z'):.3f}")
+    1.000
+    """
+    form = state_form(state)
+    string = _of_spins(string, form)
+    starts, ends = bulk_blocks(form.length)
+    chosen = [start for start in starts if (start - string.start) % string.period == 0]
+    places = range(ends.start, min(ends.stop, form.length - len(string.right) + 1))
+    block = _pairs(form, string, chosen, places)
+    known = block[np.isfinite(block)]
+    return float(known.mean()) + 0.0 if len(known) else math.nan
 
 
 def bulk_pair(length: int) -> tuple[int, int]:
@@ -57,215 +198,6 @@ def bulk_blocks(length: int) -> tuple[range, range]:
     return range(first, beyond), range(length - beyond, length - first)
 
 
-def string_order(train: TensorTrain, axis: Axis, pair: tuple[int, int] | None = None) -> float:
-    r"""String order :math:`-O^a(i,j)` of one pair of a finite chain.
-
-    Parameters
-    ----------
-    train
-        State in the z basis.
-    axis
-        Component a.
-    pair
-        Sites i < j; without it, :func:`bulk_pair`.
-
-    >>> up_down = TensorTrain(cores=(np.eye(3)[0].reshape(1, 3, 1), np.eye(3)[2].reshape(1, 3, 1)))
-    >>> print(f"{string_order(up_down, 'z', (0, 1)):.3f}")
-    1.000
-    """
-    first, last = checked_pair(train.length, pair)
-    chain = finite_chain(train)
-    _check_hermitian(chain, last - first - 1)
-    inside = _operators(chain, axis, end=False)
-    operators: list[Array | None] = [None] * train.length
-    operators[first + 1 : last] = inside[first + 1 : last]
-    for site in (first, last):
-        operators[site] = spin_matrix(axis, train.site_dims[site])
-    return -float(expectation(chain, operators)[0].real) + 0.0
-
-
-def string_orders(train: TensorTrain, axis: Axis, first: int) -> FloatArray:
-    r"""String orders :math:`-O^a(i,j)` from one site i to every j > i of a finite chain.
-
-    Parameters
-    ----------
-    train
-        State in the z basis.
-    axis
-        Component a.
-    first
-        Site i.
-
-    Returns
-    -------
-    Array of shape (length - 1 - first,), starting at j = i + 1. For half-integer spins the entries
-    with an odd number of sites inside are zero, the real part of an anti-Hermitian operator.
-
-    >>> neel = TensorTrain(cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2, 0)))
-    >>> print(string_orders(neel, "z", 0).tolist())
-    [1.0, 1.0]
-    """
-    if not 0 <= first < train.length - 1:
-        raise SettingsError(f"first is {first}; it must be within 0 .. {train.length - 2}")
-    sums = _sums(finite_chain(train), axis, (first,))
-    return -sums[first + 1 :] + 0.0
-
-
-def bulk_string_order(train: TensorTrain, axis: Axis) -> float:
-    r"""Mean of :math:`-O^a(i,j)` over all pairs between the two :func:`bulk_blocks` of a chain.
-
-    Parameters
-    ----------
-    train
-        State of integer spins in the z basis.
-    axis
-        Component a.
-
-    >>> neel = TensorTrain(cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2) * 4))
-    >>> print(f"{bulk_string_order(neel, 'z'):.3f}")
-    1.000
-    """
-    check_integer_spins(train)
-    starts, ends = bulk_blocks(train.length)
-    sums = _sums(finite_chain(train), axis, starts)
-    return -float(sums[list(ends)].mean()) / len(starts) + 0.0
-
-
-def identity_string(train: TensorTrain, axis: Axis, pair: tuple[int, int] | None = None) -> float:
-    r"""String without spins at its ends, :math:`\langle\prod_{i\le k\le j} R^a_k\rangle`.
-
-    The selection rule of Pollmann, Turner, PRB 86, 125441 (2012) makes it vanish in the Haldane
-    phase, where the string order survives, and the other way round in the trivial phase. Returned
-    as it is, not negated.
-
-    Parameters
-    ----------
-    train
-        State in the z basis.
-    axis
-        Component a.
-    pair
-        Sites i <= j; without it, :func:`bulk_pair`.
-
-    >>> zeros = TensorTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),) * 4)
-    >>> print(f"{identity_string(zeros, 'x'):.3f}")
-    1.000
-    """
-    first, last = checked_pair(train.length, pair)
-    chain = finite_chain(train)
-    _check_hermitian(chain, last - first + 1)
-    operators: list[Array | None] = [None] * train.length
-    operators[first : last + 1] = _operators(chain, axis, end=False)[first : last + 1]
-    return float(expectation(chain, operators)[0].real)
-
-
-def string_order_at(train: InfiniteTrain, axis: Axis, distance: int, start: int = 0) -> float:
-    r"""String order :math:`-O^a(i,i+r)` of an infinite state.
-
-    Parameters
-    ----------
-    train
-        State in the z basis.
-    axis
-        Component a.
-    distance
-        Number of sites r >= 1 from one end to the other.
-    start
-        Site i of the cell.
-
-    >>> cell = InfiniteTrain(
-    ...     cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2)),
-    ...     schmidt_values=(np.ones(1),) * 2,
-    ... )
-    >>> print(f"{string_order_at(cell, 'z', 101):.3f}")
-    1.000
-    """
-    if distance < 1:
-        raise SettingsError(f"distance is {distance}; a string has distance 1 or more")
-    chain = infinite_stretch(train, start, distance + 1)
-    _check_hermitian(chain, distance - 1)
-    operators = _operators(chain, axis, end=False)
-    operators[0], operators[-1] = (spin_matrix(axis, chain.cores[k].shape[1]) for k in (0, -1))
-    return -float(expectation(chain, operators)[0].real) + 0.0
-
-
-def string_order_limit(
-    train: InfiniteTrain, axis: Axis, start: int = 0, end: int | None = None
-) -> float:
-    r"""String order :math:`-O^a(i,j)` of an infinite state for :math:`|i-j| \to \infty`.
-
-    With leading left and right eigenvectors of the transfer map E_R of one cell with R^a on each
-    site, the sum over eigenvalues of modulus one of (l|X)(Y|r)/(Y|X); zero if there is none.
-    A modulus of at least :data:`UNBROKEN` counts as one, and phases are dropped: if the string
-    alternates from cell to cell, this is its value at an even number of cells.
-
-    Parameters
-    ----------
-    train
-        State in the z basis.
-    axis
-        Component a.
-    start, end
-        Sites of the cell where the string starts and ends; by default the first and the last, so
-        that a string across an even cell has an even number of sites inside.
-
-    >>> cell = InfiniteTrain(
-    ...     cores=tuple(np.eye(3)[k].reshape(1, 3, 1) for k in (0, 2)),
-    ...     schmidt_values=(np.ones(1),) * 2,
-    ... )
-    >>> print(f"{string_order_limit(cell, 'z'):.3f}")
-    1.000
-    """
-    last = train.cell - 1 if end is None else end % train.cell
-    return -_limit(train, axis, start % train.cell, last, spin_ends=True) + 0.0
-
-
-def identity_string_limit(train: InfiniteTrain, axis: Axis) -> float:
-    """String of whole cells without spins at its ends, for infinite length; not negated.
-
-    Phases are treated as in :func:`string_order_limit`.
-
-    >>> cell = InfiniteTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),), schmidt_values=(np.ones(1),))
-    >>> print(f"{identity_string_limit(cell, 'x'):.3f}")
-    1.000
-    """
-    return _limit(train, axis, 0, train.cell - 1, spin_ends=False)
-
-
-def _limit(train: InfiniteTrain, axis: Axis, start: int, end: int, *, spin_ends: bool) -> float:
-    cell = infinite_stretch(train, 0, train.cell)
-    inside = _operators(cell, axis, end=False)
-    ends = _operators(cell, axis, end=True) if spin_ends else inside
-    kets = [apply_operator(*pair) for pair in zip(cell.cores, inside, strict=True)]
-    left = np.diag(np.asarray(train.schmidt_values[start]) ** 2)[None]
-    for site in range(start, train.cell):
-        operator = ends[site] if site == start else inside[site]
-        left = contract_site(left, apply_operator(cell.cores[site], operator), cell.cores[site])
-    right = np.eye(cell.cores[end].shape[2])[None]
-    for site in range(end, -1, -1):
-        operator = ends[site] if site == end else inside[site]
-        ket, bra = apply_operator(cell.cores[site], operator), cell.cores[site]
-        right = contract_site(right, ket.swapaxes(0, 2), bra.swapaxes(0, 2))
-    values, columns = leading_eigenpairs(kets, cell.cores, _LEADING)
-    others, rows = left_eigenpairs(kets, cell.cores, _LEADING)
-    count = min(int(np.sum(np.abs(found) >= UNBROKEN)) for found in (values, others))
-    if count == 0:
-        return 0.0
-    X, Y = columns[:count].reshape(count, -1), rows[:count].reshape(count, -1)
-    overlaps = np.linalg.solve(Y @ X.T, Y @ right.ravel())
-    return float((X @ left.ravel() @ overlaps).real)
-
-
-def _sums(chain: Chain, axis: Axis, starts: tuple[int, ...] | range) -> FloatArray:
-    ends, inside = (_operators(chain, axis, end=end) for end in (True, False))
-    return np.ascontiguousarray(string_sums(chain, ends, inside, starts)[:, 0].real)
-
-
-def _operators(chain: Chain, axis: Axis, *, end: bool) -> list[Array]:
-    make = spin_matrix if end else pi_rotation
-    return [make(axis, core.shape[1]) for core in chain.cores]
-
-
 def checked_pair(length: int, pair: tuple[int, int] | None) -> tuple[int, int]:
     """Pair of sites i < j within a chain, or SettingsError; without one, :func:`bulk_pair`."""
     first, last = bulk_pair(length) if pair is None else pair
@@ -277,14 +209,6 @@ def checked_pair(length: int, pair: tuple[int, int] | None) -> tuple[int, int]:
     return first, last
 
 
-def _check_hermitian(chain: Chain, inside: int) -> None:
-    if inside % 2 and not is_integer_spin(chain.cores[0].shape[1]):
-        raise SettingsError(
-            f"a string of half-integer spins has {inside} rotations, an odd number, and is not "
-            "Hermitian; move one end by a site"
-        )
-
-
 def check_integer_spins(state: TensorTrain) -> None:
     """Raise SettingsError unless every site has an odd number of states."""
     if not all(is_integer_spin(dim) for dim in state.site_dims):
@@ -292,3 +216,59 @@ def check_integer_spins(state: TensorTrain) -> None:
             "averages and conditional string orders need integer spins; "
             "use string_order on single pairs"
         )
+
+
+def as_string(string: StringOrder | Axis, site_dims: Sequence[int]) -> StringOrder:
+    """String order itself, or that of spins along an axis, for sites of some dimensions.
+
+    >>> print(as_string("z", (3, 3)))
+    -<Sz [Rz] Sz>
+    """
+    if isinstance(string, StringOrder):
+        return string
+    if string not in ("x", "y", "z"):
+        raise SettingsError(f"string is {string!r}; wanted x, y, z or a StringOrder")
+    if len(set(site_dims)) != 1:
+        raise SettingsError(
+            f"sites have {sorted(set(site_dims))} states, so the string of spins along {string} "
+            "has no one sign; give a StringOrder"
+        )
+    return spin_string(string, site_dims[0])
+
+
+def _of_spins(string: StringOrder | Axis, form: StateForm) -> StringOrder:
+    return as_string(string, form.site_dims)
+
+
+def _checked_place(form: StateForm, string: StringOrder, first: int, last: int) -> tuple[int, int]:
+    """Sites where the two ends of a string begin, or SettingsError if it cannot lie there."""
+    if not form.infinite and not 0 <= first < last <= form.length - len(string.right):
+        raise SettingsError(
+            f"the pair ({first}, {last}) does not fit a chain of {form.length} sites; wanted "
+            f"0 <= i < j <= {form.length - len(string.right)} for {string}"
+        )
+    inside = last - first - len(string.left)
+    if inside < 0 or inside % len(string.inside):
+        raise SettingsError(
+            f"the pair ({first}, {last}) leaves {inside} sites inside {string}; wanted a multiple "
+            f"of {len(string.inside)}, 0 or more: move one end"
+        )
+    if (first - string.start) % string.period:
+        raise SettingsError(
+            f"string {string.name!r} cannot start at site {first}; wanted {string.start} modulo "
+            f"{string.period}"
+        )
+    return first, last
+
+
+def _pairs(
+    form: StateForm, string: StringOrder, starts: Sequence[int], places: range
+) -> FloatArray:
+    """Values of strings from some sites to some places, shape (starts, length); NaN elsewhere."""
+    result = np.full((len(starts), form.length), np.nan)
+    rows = {start: row for row, start in enumerate(starts)}
+    spans = {k: range(max(k + len(string.left), places.start), places.stop) for k in starts}
+    for closing in closings(form, string, spans):
+        chosen = [rows[start] for start in closing.starts]
+        result[chosen, closing.place] = string.factor * real(closing.values) + 0.0
+    return result

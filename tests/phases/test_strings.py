@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from phasenet.criteria import StringOrder, spin_string
 from phasenet.errors import SettingsError
 from phasenet.phases.conditional import (
     bulk_string_of_snapshots,
@@ -13,23 +14,44 @@ from phasenet.phases.conditional import (
     conditional_string_order,
     conditional_string_orders,
 )
-from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell, large_d_chain, product_cell
-from phasenet.phases.spins import pi_rotation, spin_matrix
+from phasenet.phases.exact import aklt_cell, aklt_chain, cluster_chain, product_cell, product_chain
+from phasenet.phases.spins import on_site
 from phasenet.phases.strings import (
     bulk_blocks,
     bulk_pair,
     bulk_string_order,
-    identity_string,
-    identity_string_limit,
     string_order,
-    string_order_at,
-    string_order_limit,
-    string_orders,
+    string_pairs,
+    string_profile,
 )
+from phasenet.trains.form import state_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
 AXES = ("x", "y", "z")
+TURN = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3, 2)) @ np.array([1, 1j]))[0]
+SPIN_ONE = (
+    *(spin_string(axis, 3) for axis in AXES),
+    spin_string("x", 3).trivial,
+    StringOrder.parse("Sp [Ry] Sm"),
+    StringOrder.parse("Sz Sx [Rz 1] Sx"),
+    StringOrder(name="matrix", left=("Sz",), inside=(TURN,), right=("1", TURN), factor=0.5),
+    StringOrder(name="sublattice", left=("Sz",), inside=("Rz",), right=("Sz",), start=1, period=2),
+)
+SPIN_HALF = (
+    *(spin_string(axis, 2) for axis in AXES),
+    StringOrder.parse("Z [X 1] X Z"),
+    StringOrder.parse("X [Z Z 1] Y X"),
+    StringOrder(
+        name="dimers",
+        left=("Sz",),
+        inside=("Rz",) * 2,
+        right=("Sz",),
+        factor=-4.0,
+        start=1,
+        period=2,
+    ),
+)
 
 
 def random_state(length, dim, seed):
@@ -58,62 +80,124 @@ def vector(state):
     return psi / np.linalg.norm(psi)
 
 
-def dense_string(axis, dim, length, first, last, *, end):
-    one, inside = np.eye(dim), pi_rotation(axis, dim)
-    edge = spin_matrix(axis, dim) if end else inside
-    pieces = [
-        edge if k in (first, last) else inside if first < k < last else one for k in range(length)
-    ]
-    return functools.reduce(np.kron, pieces)
+def dense_string(string, dim, length, first, last):
+    """Matrix of a string on the whole chain, None where it cannot lie."""
+    p, q, r = (len(part) for part in (string.left, string.inside, string.right))
+    inside = last - first - p
+    if inside < 0 or inside % q or last + r > length or (first - string.start) % string.period:
+        return None
+    names = ["1"] * length
+    names[first : first + p] = string.left
+    names[first + p : last] = string.inside * (inside // q)
+    names[last : last + r] = string.right
+    return string.factor * functools.reduce(np.kron, [on_site(name, dim) for name in names])
+
+
+def dense_pairs(string, psi, dim, length):
+    pairs = np.full((length, length), np.nan)
+    for first, last in itertools.combinations(range(length), 2):
+        operator = dense_string(string, dim, length, first, last)
+        if operator is not None:
+            pairs[first, last] = (psi.conj() @ operator @ psi).real
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("dim", "length", "string"),
+    [(3, 6, string) for string in SPIN_ONE] + [(2, 8, string) for string in SPIN_HALF],
+    ids=str,
+)
+def test_every_pair_agrees_with_dense_vectors(dim, length, string):
+    state = random_state(length, dim, 5)
+    form, wanted = state_form(state), dense_pairs(string, vector(state), dim, length)
+    assert np.isfinite(wanted).any()
+    np.testing.assert_allclose(string_pairs(state, string), wanted, atol=1e-12)
+    for first, last in np.argwhere(np.isfinite(wanted)):
+        found = string_order(form, string, (first, last))
+        assert found.value == pytest.approx(wanted[first, last], abs=1e-12)
+        assert (found.error, found.method) == (0.0, "exact")
+    for first in np.flatnonzero(np.isfinite(wanted).any(axis=1)):
+        profile = string_profile(form, string, first)
+        assert profile.first == first
+        np.testing.assert_array_equal(
+            profile.distances, np.flatnonzero(np.isfinite(wanted[first])) - first
+        )
+        np.testing.assert_allclose(
+            profile.values, wanted[first, first + profile.distances], atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("axis", AXES)
-@pytest.mark.parametrize("pair", [(0, 1), (1, 4), (0, 5), (2, 4)])
-def test_finite_strings_agree_with_dense_vectors(axis, pair):
-    state = random_state(6, 3, 5)
-    psi = vector(state)
-    operator = dense_string(axis, 3, 6, *pair, end=True)
-    wanted = -(psi.conj() @ operator @ psi).real
-    assert string_order(state, axis, pair) == pytest.approx(wanted, abs=1e-12)
-    assert string_orders(state, axis, pair[0])[pair[1] - pair[0] - 1] == pytest.approx(
-        wanted, abs=1e-12
-    )
-    closed = (psi.conj() @ dense_string(axis, 3, 6, *pair, end=False) @ psi).real
-    assert identity_string(state, axis, pair) == pytest.approx(closed, abs=1e-12)
+def test_charges_change_nothing(axis):
+    plain, graded = aklt_chain(6), state_form(aklt_chain(6))
+    assert graded.modulus == 0
+    wanted = dense_pairs(spin_string(axis, 3), vector(plain), 3, 6)
+    np.testing.assert_allclose(string_pairs(graded, axis), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_spin_half_strings_agree_with_dense_vectors(axis):
-    state = random_state(7, 2, 6)
-    psi = vector(state)
-    operator = dense_string(axis, 2, 7, 1, 4, end=True)
-    assert string_order(state, axis, (1, 4)) == pytest.approx(
-        -(psi.conj() @ operator @ psi).real, abs=1e-12
-    )
-    assert string_orders(state, axis, 1)[1] == pytest.approx(0.0, abs=1e-12)
-    with pytest.raises(SettingsError, match="odd number"):
-        string_order(state, axis, (1, 3))
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_bulk_average_is_the_mean_over_its_pairs(axis):
+def test_the_block_average_is_the_mean_over_its_pairs(axis):
     state = random_state(8, 3, 9)
     starts, ends = bulk_blocks(8)
-    wanted = np.mean([string_order(state, axis, pair) for pair in itertools.product(starts, ends)])
+    pairs = itertools.product(starts, ends)
+    wanted = np.mean([string_order(state, axis, pair).value for pair in pairs])
     assert bulk_string_order(state, axis) == pytest.approx(wanted, abs=1e-13)
+
+
+def test_the_block_average_takes_the_pairs_that_fit():
+    state = random_state(16, 2, 4)
+    found = [string_order(state, "z", pair).value for pair in ((4, 11), (5, 10))]
+    assert bulk_string_order(state, "z") == pytest.approx(np.mean(found), abs=1e-13)
+    odd = StringOrder(name="odd", left=("Z",), inside=("1",), right=("Z",), start=6, period=16)
+    assert np.isnan(bulk_string_order(state, odd))
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_aklt_string_order_is_four_ninths_at_every_distance(axis):
+    found = string_profile(aklt_chain(32), axis)
+    assert found.first == 8
+    np.testing.assert_allclose(found.values[:16], 4 / 9, atol=1e-6)
+    cell = string_profile(aklt_cell(), axis)
+    np.testing.assert_array_equal(cell.distances, np.arange(1, 101))
+    np.testing.assert_allclose(cell.values, 4 / 9, atol=1e-12)
+    assert string_order(aklt_cell(), axis, (0, 1000)).value == pytest.approx(4 / 9, abs=1e-11)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_stabilisers_of_the_cluster_chain_are_one(start):
+    string = StringOrder(
+        name="stabiliser", left=("Z",), inside=("X", "1"), right=("X", "Z"), start=start, period=2
+    )
+    pairs = string_pairs(cluster_chain(12), string)
+    known = pairs[np.isfinite(pairs)]
+    assert len(known) > 10
+    np.testing.assert_allclose(known, 1.0, atol=1e-12)
+
+
+def test_infinite_strings_agree_with_a_long_chain():
+    chain = aklt_chain(60)
+    string = StringOrder.parse("Sz Sx [Ry] Sx Sz")
+    wanted = string_order(chain, string, (20, 30)).value
+    assert string_order(aklt_cell(), string, (7, 17)).value == pytest.approx(wanted, abs=1e-8)
+
+
+def test_strings_of_products_over_a_cell():
+    neel = product_cell([0, 2], 3)
+    assert string_order(neel, "z", (1, 102)).value == pytest.approx(1.0, abs=1e-12)
+    assert string_order(neel, "x", (0, 5)).value == 0.0
 
 
 @pytest.mark.parametrize("output_site", [0, 3, 5])
 def test_conditional_orders_agree_with_dense_sums(output_site):
     state, function = random_state(6, 3, 2), random_positive(6, 3, 3, output_site)
     p, f = np.abs(vector(state)) ** 2, function(words(6, 3))
+    found = conditional_string_orders(state, function, 1)
     for last in range(2, 6):
-        diagonal = np.diagonal(dense_string("z", 3, 6, 1, last, end=True))
-        wanted = -((p * diagonal) @ f) / (p @ f)
+        diagonal = np.diagonal(dense_string(spin_string("z", 3), 3, 6, 1, last))
+        wanted = ((p * diagonal) @ f) / (p @ f)
         np.testing.assert_allclose(
             conditional_string_order(state, function, (1, last)), wanted, atol=1e-12
         )
-        found = conditional_string_orders(state, function, 1)
         np.testing.assert_allclose(found[last - 2], wanted, atol=1e-12)
 
 
@@ -128,83 +212,9 @@ def test_a_constant_function_conditions_on_nothing():
     state = aklt_chain(12)
     one = TensorTrain(cores=(np.ones((1, 3, 1)),) * 12)
     assert float(conditional_string_order(state, one)) == pytest.approx(
-        string_order(state, "z"), abs=1e-12
+        string_order(state, "z", bulk_pair(12)).value, abs=1e-12
     )
     assert np.isnan(conditional_string_order(state, TensorTrain(cores=(np.zeros((1, 3, 1)),) * 12)))
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_aklt_string_order_is_four_ninths_at_every_distance(axis):
-    chain, cell = aklt_chain(32), aklt_cell()
-    np.testing.assert_allclose(string_orders(chain, axis, 8)[:16], 4 / 9, atol=1e-12)
-    assert string_order(chain, axis) == pytest.approx(4 / 9, abs=1e-12)
-    assert bulk_string_order(chain, axis) == pytest.approx(4 / 9, abs=1e-12)
-    for distance in (1, 2, 3, 10, 101):
-        assert string_order_at(cell, axis, distance) == pytest.approx(4 / 9, abs=1e-12)
-    assert string_order_limit(cell, axis) == pytest.approx(4 / 9, abs=1e-12)
-    assert identity_string_limit(cell, axis) == pytest.approx(0.0, abs=1e-12)
-    assert abs(identity_string(chain, axis)) < 1e-6
-
-
-@pytest.mark.parametrize("cell", [1, 2, 3])
-def test_the_limit_does_not_depend_on_the_cell(cell):
-    one = aklt_cell()
-    many = InfiniteTrain(cores=one.cores * cell, schmidt_values=one.schmidt_values * cell)
-    for start, end in itertools.product(range(cell), repeat=2):
-        assert string_order_limit(many, "x", start, end) == pytest.approx(4 / 9, abs=1e-12)
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_large_d_has_no_string_order_but_identity_strings(axis):
-    assert string_order(large_d_chain(16), axis) == 0.0
-    assert string_order_limit(large_d_cell(), axis) == 0.0
-    assert identity_string_limit(large_d_cell(), axis) == pytest.approx(1.0, abs=1e-12)
-
-
-def test_neel_has_string_order_along_z_only():
-    neel = product_cell([0, 2], 3)
-    assert string_order_limit(neel, "z") == pytest.approx(1.0, abs=1e-12)
-    assert string_order_limit(neel, "x") == 0.0
-    assert string_order_at(neel, "x", 5) == 0.0
-
-
-def test_degenerate_leading_eigenvalues_are_all_counted():
-    core = np.zeros((2, 3, 2))
-    core[0, 0, 0] = core[1, 2, 1] = 1.0
-    cat = InfiniteTrain(cores=(core,), schmidt_values=(np.full(2, np.sqrt(0.5)),))
-    # Both branches are ferromagnetic, so the string alternates: even distances inside give -1.
-    assert string_order_limit(cat, "z") == pytest.approx(-1.0, abs=1e-12)
-    assert string_order_at(cat, "z", 101) == pytest.approx(-1.0, abs=1e-12)
-    assert string_order_limit(cat, "x") == pytest.approx(0.0, abs=1e-12)
-
-
-def test_spin_half_dimers_have_string_order_across_a_cell_of_two():
-    singlet = (np.array([[[1.0, 0.0], [0.0, 1.0]]]), np.array([[[0.0], [1.0]], [[-1.0], [0.0]]]))
-    cores = (singlet[0] * np.sqrt(0.5), singlet[1])
-    dimers = InfiniteTrain(cores=cores, schmidt_values=(np.ones(1), np.full(2, np.sqrt(0.5))))
-    # Each end with its partner inside gives -i/2, each singlet between gives 1, so O = -1/4.
-    assert string_order_limit(dimers, "z", 0, 1) == pytest.approx(0.25, abs=1e-12)
-    assert string_order_limit(dimers, "z", 1, 0) == pytest.approx(0.0, abs=1e-12)
-    np.testing.assert_allclose(
-        string_order_limit(dimers, "z"), string_order_at(dimers, "z", 101), atol=1e-12
-    )
-
-
-def test_default_pairs_and_errors():
-    assert bulk_pair(32) == (8, 23)
-    assert bulk_blocks(32) == (range(8, 12), range(20, 24))
-    with pytest.raises(SettingsError, match="does not fit a chain of 8 sites"):
-        string_order(aklt_chain(8), "z", (3, 3))
-    with pytest.raises(SettingsError, match="must be within 0"):
-        string_orders(aklt_chain(8), "z", 7)
-    with pytest.raises(SettingsError, match="must be within 0"):
-        conditional_string_orders(aklt_chain(8), aklt_chain(8), 7)
-    with pytest.raises(SettingsError, match="distance 1 or more"):
-        string_order_at(aklt_cell(), "z", 0)
-    with pytest.raises(SettingsError, match="need integer spins"):
-        bulk_string_order(random_state(8, 2, 0), "z")
-    with pytest.raises(SettingsError, match="no bulk pair"):
-        bulk_pair(2)
 
 
 def test_string_of_snapshots_equals_the_string_order_of_product_states():
@@ -212,10 +222,53 @@ def test_string_of_snapshots_equals_the_string_order_of_product_states():
     spins = rng.integers(3, size=(20, 12))
     found = bulk_string_of_snapshots(spins, 3)
     for row, value in zip(spins, found, strict=True):
-        cores = tuple(np.eye(3)[state].reshape(1, 3, 1) for state in row)
-        assert value == pytest.approx(bulk_string_order(TensorTrain(cores=cores), "z"), abs=1e-12)
+        assert value == pytest.approx(bulk_string_order(product_chain(row, 3), "z"), abs=1e-12)
+
+
+def test_default_pairs_and_blocks():
+    assert bulk_pair(32) == (8, 23)
+    assert bulk_blocks(32) == (range(8, 12), range(20, 24))
+
+
+def test_strings_that_cannot_lie_are_refused():
+    chain, sublattice = aklt_chain(8), SPIN_ONE[-1]
+    with pytest.raises(
+        SettingsError, match="does not fit a chain of 8 sites; wanted 0 <= i < j <= 7"
+    ):
+        string_order(chain, "z", (3, 3))
+    with pytest.raises(SettingsError, match="does not fit a chain of 8 sites"):
+        string_profile(chain, "z", 7)
+    with pytest.raises(SettingsError, match=r"leaves 1 sites inside .* wanted a multiple of 2"):
+        string_order(random_state(7, 2, 6), "z", (1, 3))
+    with pytest.raises(SettingsError, match="leaves -1 sites inside"):
+        string_order(aklt_cell(), "z", (4, 4))
+    with pytest.raises(SettingsError, match="cannot start at site 2; wanted 1 modulo 2"):
+        string_order(chain, sublattice, (2, 5))
+    with pytest.raises(SettingsError, match="all pairs are asked of an infinite state"):
+        string_pairs(aklt_cell(), "z")
+    with pytest.raises(SettingsError, match="wanted x, y, z or a StringOrder"):
+        string_order(chain, "w")
+    mixed = TensorTrain(cores=(np.ones((1, 2, 1)), np.ones((1, 3, 1))))
+    with pytest.raises(SettingsError, match=r"sites have \[2, 3\] states.*give a StringOrder"):
+        string_order(mixed, "z", (0, 1))
+    with pytest.raises(SettingsError, match="must be within 0"):
+        conditional_string_orders(chain, chain, 7)
+    with pytest.raises(SettingsError, match="no bulk pair"):
+        bulk_pair(2)
 
 
 def test_string_of_snapshots_needs_integer_spins():
     with pytest.raises(SettingsError, match="integer spins"):
         bulk_string_of_snapshots(np.zeros((1, 8), dtype=np.int64), 2)
+    with pytest.raises(SettingsError, match="need integer spins"):
+        conditional_bulk_string_order(random_state(8, 2, 0), random_positive(8, 2, 0, 0))
+
+
+def test_a_state_of_two_site_dimensions_takes_named_strings():
+    cores = tuple(np.eye(dim)[0].reshape(1, dim, 1) for dim in (2, 3) * 3)
+    string = StringOrder(name="mixed", left=("Sz",), inside=("Rz", "Rz"), right=("Sz",), factor=1.0)
+    found = string_order(TensorTrain(cores=cores), string, (0, 5))
+    # Spins 1/2 and 1 up: each pair inside turns by exp(3 i pi / 2), and two of them by -1.
+    assert found.value == pytest.approx(-0.5, abs=1e-12)
+    infinite = InfiniteTrain(cores=cores[:2], schmidt_values=(np.ones(1),) * 2)
+    assert string_order(infinite, string, (0, 5)).value == pytest.approx(-0.5, abs=1e-12)
