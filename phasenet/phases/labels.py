@@ -131,7 +131,7 @@ def _invariant(name: str, found: Invariant | None, asked: int) -> _Criterion:
     if found is None:
         return _Criterion(holds=None, reason=f"{name} undetermined: not measured")
     if found.value == 0 and found.eta >= BROKEN:
-        return _Criterion(holds=None, reason=f"{name} undetermined: {found.reason}")
+        return _Criterion(holds=None, reason=f"{name} {found.reason}")
     return _Criterion(holds=found.value == asked)
 
 

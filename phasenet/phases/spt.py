@@ -6,24 +6,38 @@ the bulk. An invariant belongs to a cut: the bond left of a site of the cell, or
 kind nearest to the middle of a chain.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from phasenet.criteria import SPIN_SYMMETRIES, Symmetry
 from phasenet.errors import SettingsError
 from phasenet.operators import Operator
-from phasenet.phases.cuts import SHORTEST, Action, Window, action_of, infinite_window, window_of
+from phasenet.phases.cuts import Action, Window, action_of, shortest, windows_of
 from phasenet.phases.spins import on_site, pi_rotation
-from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import Array, TensorTrain
-from phasenet.trains.transfer import apply_operator, leading_eigenpairs
+from phasenet.trains.form import State, StateForm, state_form
+from phasenet.trains.train import Array
 
 DETERMINED = 0.999
 """Smallest modulus of eta, per cell (two sites of a finite chain), of a symmetric state."""
 
+XI_PER_LENGTH = 4.0
+r"""Correlation lengths that a chain must be long, for its cut to belong to a phase.
+
+In the middle of a gapless chain of L sites, the length that correlations fall off with is
+:math:`L / 2 \pi x` for an operator of scaling dimension x, and looks like that of a gap; the
+lowest x is at most 1/2 at central charge 1 and in the classes of Ising and SU(2), unless polarised
+ends forbid it, which lowers eta.
+"""
+
+# Of eta, times the length of the chain.
+_LARGEST_LACK = 0.3
+# A smaller eta is no matter of the ends or of the size.
+_BROKEN = 0.9
 _RAW_ATOL = 0.05
+_PHASE_ATOL = 1e-14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +54,13 @@ class Invariant:
         +1 or -1, or 0 if undetermined.
     eta
         Smallest modulus of a leading eigenvalue among the symmetries involved, per cell of an
-        infinite state and per two sites of a finite one; 1 if the state is symmetric.
+        infinite state and per two sites at the cut of a finite one; 1 if the state is symmetric.
     raw
         The trace that is rounded to the value.
     reason
         Why the value is, or is not, determined.
+    correlation_length
+        Longest one of the state, in sites: of the cell, or of the middle of a chain.
 
     >>> print(Invariant(name="Z2xZ2", cut="bond", value=-1, eta=1.0, raw=-1.0, reason="determined"))
     Z2xZ2 -1 (eta=1.000000, raw=-1.0000, bond): determined
@@ -56,6 +72,7 @@ class Invariant:
     eta: float
     raw: float
     reason: str
+    correlation_length: float = math.nan
 
     def __str__(self) -> str:
         return (
@@ -65,50 +82,40 @@ class Invariant:
 
 
 def invariants(
-    train: TensorTrain | InfiniteTrain,
-    symmetries: Sequence[Symmetry] = SPIN_SYMMETRIES,
-    *,
-    cell: int = 1,
+    state: State, symmetries: Sequence[Symmetry] = SPIN_SYMMETRIES, *, cell: int = 1
 ) -> tuple[Invariant, ...]:
     """Invariants of a state under given symmetries, each at its own cut.
 
-    An inversion is left out for an open chain.
-
     Parameters
     ----------
-    train
-        State of spins in the z basis. A finite chain has 8 sites or more, better several
-        correlation lengths.
+    state
+        State of spins in the z basis. A chain has 8 sites or more, better four correlation lengths.
     symmetries
         Symmetries; by default pi rotations about x and z, time reversal and inversion about a bond.
     cell
         Sites after which an open chain repeats; the cut is the bond of the right kind that is
         nearest to the middle. An infinite state has a cell of its own.
 
-    >>> zeros = InfiniteTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),), schmidt_values=(np.ones(1),))
-    >>> [invariant.value for invariant in invariants(zeros)]
+    >>> from phasenet.phases.exact import large_d_cell
+    >>> [invariant.value for invariant in invariants(large_d_cell())]
     [1, 1, 1]
     """
-    infinite = isinstance(train, InfiniteTrain)
-    windows: dict[int, Window | None] = {}
+    form = state_form(state)
+    windows: dict[tuple[int, int], tuple[Window, ...]] = {}
     found = []
     for symmetry in symmetries:
-        if symmetry.kind == "inversion" and not infinite:
-            continue
-        period = train.cell if isinstance(train, InfiniteTrain) else cell
-        patterns = [_pattern(symmetry, pattern, train, period) for pattern in symmetry.operators]
-        cut = symmetry.cut % period
-        if cut not in windows:
-            windows[cut] = window_of(train, cut, period)
-        found.append(_invariant(symmetry, windows[cut], patterns, len(train.cores)))
+        period = form.length if form.infinite else _period(symmetry, cell)
+        patterns = [_pattern(symmetry, names, form, period) for names in symmetry.operators]
+        place = symmetry.cut % period, period
+        if place not in windows:
+            windows[place] = windows_of(form, *place)
+        results = [_invariant(symmetry, window, patterns) for window in windows[place]]
+        found.append(_agreed(symmetry.name, results, form.length, period))
     return tuple(found)
 
 
 def commutation_invariant(
-    train: TensorTrain | InfiniteTrain,
-    first: Sequence[Array],
-    second: Sequence[Array],
-    name: str = "commutation",
+    state: State, first: Sequence[Array], second: Sequence[Array], name: str = "commutation"
 ) -> Invariant:
     r"""Whether two commuting on-site symmetries still commute on the bond.
 
@@ -118,26 +125,25 @@ def commutation_invariant(
 
     Parameters
     ----------
-    train
+    state
         Infinite or finite state.
     first, second
         On-site unitaries of g and h, one matrix per site of the cell or of the chain.
     name
         Name of the result.
 
-    >>> zeros = InfiniteTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),), schmidt_values=(np.ones(1),))
+    >>> from phasenet.phases.exact import large_d_cell
     >>> rotations = [[pi_rotation(axis, 3)] for axis in ("x", "z")]
-    >>> print(commutation_invariant(zeros, *rotations).value)
+    >>> print(commutation_invariant(large_d_cell(), *rotations).value)
     1
     """
-    window = window_of(train)
-    return _too_short(train, name) if window is None else _commutation(window, first, second, name)
+    form = state_form(state)
+    found = [_commutation(window, first, second, name) for window in windows_of(form)]
+    return _agreed(name, found, form.length)
 
 
 def time_reversal_invariant(
-    train: TensorTrain | InfiniteTrain,
-    unitaries: Sequence[Array] | None = None,
-    name: str = "time reversal",
+    state: State, unitaries: Sequence[Array] | None = None, name: str = "time reversal"
 ) -> Invariant:
     r"""Sign of time reversal on the bond, :math:`\mathrm{tr}(S^2 X X^*)`, with kets u B^*.
 
@@ -145,62 +151,58 @@ def time_reversal_invariant(
 
     Parameters
     ----------
-    train
+    state
         Infinite or finite state of spins in the z basis.
     unitaries
         The matrix u of each site of the cell or of the chain; by default R^y, which turns spins.
     name
         Name of the result.
 
-    >>> zeros = InfiniteTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),), schmidt_values=(np.ones(1),))
-    >>> print(time_reversal_invariant(zeros).value)
+    >>> from phasenet.phases.exact import large_d_cell
+    >>> print(time_reversal_invariant(large_d_cell()).value)
     1
     """
-    window = window_of(train)
+    form = state_form(state)
     if unitaries is None:
-        unitaries = [pi_rotation("y", dim) for dim in train.site_dims]
-    return _too_short(train, name) if window is None else _time_reversal(window, unitaries, name)
+        unitaries = [pi_rotation("y", dim) for dim in form.site_dims]
+    found = [_time_reversal(window, unitaries, name) for window in windows_of(form)]
+    return _agreed(name, found, form.length)
 
 
 def inversion_invariant(
-    train: InfiniteTrain, unitaries: Sequence[Array] | None = None, name: str = "bond inversion"
+    state: State, unitaries: Sequence[Array] | None = None, name: str = "bond inversion"
 ) -> Invariant:
-    r"""Sign of the inversion about the left bond of the cell, :math:`\mathrm{tr}(S^2 X X^*)`.
+    r"""Sign of the inversion about a bond, :math:`\mathrm{tr}(S^2 X X^*)`.
 
-    With left-canonical kets :math:`A_L^T \dots A_1^T`; they are never formed, because
-    :math:`Y = S X` is the eigenvector for kets :math:`B_L^T \dots B_1^T`, free of inverse Schmidt
-    values.
+    The kets are the mirrored cores, in the gauge S^(1/2) B S^(-1/2): its transpose is that of the
+    mirror image. The cut is the bond left of the first site of the cell, or the middle of a chain.
 
     Parameters
     ----------
-    train
-        Infinite state.
+    state
+        Infinite or finite state.
     unitaries
-        What acts on each site of the cell after the inversion; by default nothing.
+        What acts on each site of the cell, or of the chain, after the inversion; by default
+        nothing.
     name
         Name of the result.
 
-    >>> zeros = InfiniteTrain(cores=(np.eye(3)[1].reshape(1, 3, 1),), schmidt_values=(np.ones(1),))
-    >>> print(inversion_invariant(zeros).value)
+    >>> from phasenet.phases.exact import large_d_cell
+    >>> print(inversion_invariant(large_d_cell()).value)
     1
     """
-    return _inversion(infinite_window(train), unitaries or (), name)
+    form = state_form(state)
+    found = [_inversion(window, unitaries or (), name) for window in windows_of(form)]
+    return _agreed(name, found, form.length)
 
 
-def _invariant(
-    symmetry: Symmetry, window: Window | None, patterns: Sequence[Sequence[Array]], length: int
-) -> Invariant:
-    if window is None:
-        return _short(symmetry.name, length)
-    if symmetry.kind == "commutation":
-        return _commutation(window, patterns[0], patterns[1], symmetry.name)
-    if symmetry.kind == "time reversal":
-        return _time_reversal(window, patterns[0], symmetry.name)
-    return _inversion(window, patterns[0] if patterns else (), symmetry.name)
+def _period(symmetry: Symmetry, cell: int) -> int:
+    """Sites after which both an open chain and the pattern of a symmetry repeat."""
+    return math.lcm(cell, *(len(names) for names in symmetry.operators))
 
 
 def _pattern(
-    symmetry: Symmetry, names: Sequence[Operator], train: TensorTrain | InfiniteTrain, cell: int
+    symmetry: Symmetry, names: Sequence[Operator], form: StateForm, cell: int
 ) -> list[Array]:
     """On-site unitaries of all sites, from names that repeat along the cell."""
     if cell % len(names):
@@ -208,20 +210,24 @@ def _pattern(
             f"symmetry {symmetry.name!r} repeats every {len(names)} sites and the cell has {cell}; "
             f"give infinite.cell a multiple of {len(names)}"
         )
-    return [on_site(names[site % len(names)], dim) for site, dim in enumerate(train.site_dims)]
+    return [on_site(names[site % len(names)], dim) for site, dim in enumerate(form.site_dims)]
+
+
+def _invariant(
+    symmetry: Symmetry, window: Window, patterns: Sequence[Sequence[Array]]
+) -> Invariant:
+    if symmetry.kind == "commutation":
+        return _commutation(window, patterns[0], patterns[1], symmetry.name)
+    if symmetry.kind == "time reversal":
+        return _time_reversal(window, patterns[0], symmetry.name)
+    return _inversion(window, patterns[0] if patterns else (), symmetry.name)
 
 
 def _commutation(
     window: Window, first: Sequence[Array], second: Sequence[Array], name: str
 ) -> Invariant:
     actions = [
-        action_of(
-            window,
-            [
-                apply_operator(core, operators[site])
-                for core, site in zip(window.cores, window.sites, strict=True)
-            ],
-        )
+        action_of(window, window.cores, _on_window(window, operators))
         for operators in (first, second)
     ]
     X, Z = (action.matrix for action in actions)
@@ -230,45 +236,104 @@ def _commutation(
 
 
 def _time_reversal(window: Window, unitaries: Sequence[Array], name: str) -> Invariant:
-    kets = [
-        apply_operator(core.conj(), unitaries[site])
-        for core, site in zip(window.cores, window.sites, strict=True)
-    ]
-    action = action_of(window, kets)
-    raw = np.einsum("a,ab,ba->", window.weights, action.matrix, action.matrix.conj())
-    return _judged(name, window, [action], float(raw.real))
+    kets = [core.conjugate for core in window.cores]
+    action = action_of(window, kets, _on_window(window, unitaries))
+    return _judged(name, window, [action], _square(window, action))
 
 
 def _inversion(window: Window, unitaries: Sequence[Array], name: str) -> Invariant:
-    kets = [core.swapaxes(0, 2) for core in reversed(window.cores)]
-    if unitaries:
-        kets = [apply_operator(k, unitaries[i]) for k, i in zip(kets, window.sites, strict=True)]
-    values, vectors = leading_eigenpairs(kets, window.cores, 1)
-    Y = vectors[0]
-    raw = np.einsum("ab,ba->", Y, Y.conj()) / np.sum(np.abs(Y) ** 2)
-    action = Action(matrix=Y, eta=float(np.abs(values[0])))
-    return _judged(name, window, [action], float(raw.real))
+    kets = [core.mirrored for core in reversed(window.cores)]
+    if [ket.site_dim for ket in kets] != [core.site_dim for core in window.cores]:
+        cause = "the local dimensions on both sides of the cut are no mirror images"
+        return _undetermined(name, f"undetermined: {cause}", window.cut)
+    operators = _on_window(window, unitaries) if unitaries else [None] * len(kets)
+    action = action_of(window, kets, operators, mirrored=True)
+    found = _judged(name, window, [action], _square(window, action))
+    if found.value or window.infinite or window.length % 2 == 0:
+        return found
+    return replace(found, reason=f"{found.reason}; an odd number of sites has no middle bond")
+
+
+def _square(window: Window, action: Action) -> float:
+    X = action.matrix
+    return float(np.einsum("a,ab,ba->", window.weights, X, X.conj()).real)
+
+
+def _on_window(window: Window, operators: Sequence[Array]) -> list[Array | None]:
+    """On-site matrices of a window, real where a phase makes them so; None for the identity."""
+    found: list[Array | None] = []
+    for site in window.sites:
+        matrix = np.asarray(operators[site])
+        largest = matrix.flat[np.argmax(np.abs(matrix))]
+        turned = matrix * (abs(largest) / largest)
+        if np.abs(turned.imag).max() < _PHASE_ATOL:
+            turned = np.ascontiguousarray(turned.real)
+        found.append(None if np.array_equal(turned, np.eye(len(turned))) else turned)
+    return found
 
 
 def _judged(name: str, window: Window, actions: Sequence[Action], raw: float) -> Invariant:
-    eta = min(action.eta for action in actions)
-    if eta < DETERMINED:
-        cause = "symmetry broken" if window.infinite else "symmetry broken, perhaps by the ends"
-        value, reason = 0, f"undetermined: |eta| = {eta:.6f} < {DETERMINED}, {cause}"
-    elif not window.sole:
+    worst = min(actions, key=lambda action: action.eta)
+    cause = _defect(window, worst, raw)
+    return Invariant(
+        name=name,
+        cut=window.cut,
+        value=0 if cause else int(np.sign(raw)),
+        eta=worst.eta,
+        raw=raw,
+        reason=f"undetermined: {cause}" if cause else "determined",
+        correlation_length=window.correlation_length,
+    )
+
+
+def _defect(window: Window, worst: Action, raw: float) -> str:
+    """Why an invariant says nothing; empty if it does."""
+    length, xi = window.length, window.correlation_length
+    if not window.sole:
         cause = "a cat state" if window.infinite else "a cat state, entangled ends or a short chain"
-        value, reason = 0, f"undetermined: both sides of the cut stay correlated, {cause}"
-    elif abs(abs(raw) - 1.0) > _RAW_ATOL:
-        value, reason = 0, f"undetermined: the trace {raw:.4f} is not close to +1 or -1"
-    else:
-        value, reason = int(np.sign(raw)), "determined"
-    return Invariant(name=name, cut=window.cut, value=value, eta=eta, raw=raw, reason=reason)
+        return f"both sides of the cut stay correlated, {cause}"
+    if length < XI_PER_LENGTH * xi and worst.eta > _BROKEN:
+        return (
+            f"{XI_PER_LENGTH:g} xi > L, for a correlation length of {xi:.3g} and {length:g} sites"
+        )
+    limit = _least_eta(window, worst)
+    if worst.eta < limit:
+        cause = "symmetry broken" if window.infinite else "symmetry broken, perhaps by the ends"
+        return f"|eta| = {worst.eta:.6f} < {limit:.6g}, {cause}"
+    if abs(abs(raw) - 1.0) > _RAW_ATOL:
+        return f"the trace {raw:.4f} is not close to +1 or -1"
+    return ""
 
 
-def _too_short(train: TensorTrain | InfiniteTrain, name: str) -> Invariant:
-    return _short(name, len(train.cores))
+def _least_eta(window: Window, worst: Action) -> float:
+    r"""Least eta of a symmetric bulk.
+
+    The order that each polarised end induces reaches the middle as :math:`e^{-L / 2 \xi}`, and
+    lowers eta by its square; unlike the order of a broken state, it falls off towards the cut. Of
+    a critical chain between polarised ends, eta lacks :math:`4 \pi x / L` with the dimension x of
+    a twist, 1/8 for Ising; no more than a fifth of that is allowed for.
+    """
+    length, xi = window.length, window.correlation_length
+    if window.infinite or not 0.0 < XI_PER_LENGTH * xi <= length or worst.eta <= worst.eta_around:
+        return DETERMINED
+    return DETERMINED - min(2.0 * math.exp(-length / xi), _LARGEST_LACK / length)
 
 
-def _short(name: str, length: int) -> Invariant:
-    reason = f"undetermined: {length} sites are too few; wanted {SHORTEST} or more"
-    return Invariant(name=name, cut="none", value=0, eta=0.0, raw=0.0, reason=reason)
+def _agreed(name: str, found: Sequence[Invariant], length: int, cell: int = 1) -> Invariant:
+    """The invariant of a state from those of its branches: the one that they share, or none."""
+    if not found:
+        cause = f"{length} sites are too few; wanted {shortest(cell)} or more"
+        return _undetermined(name, f"undetermined: {cause}", "none")
+    worst = min(found, key=lambda invariant: (abs(invariant.value), invariant.eta))
+    if len(found) == 1:
+        return worst
+    values = {invariant.value for invariant in found}
+    if values == {1, -1}:
+        reason = "undetermined: a superposition of branches with different invariants"
+        return replace(worst, value=0, reason=reason)
+    share = "each" if len(values) == 1 else "one"
+    return replace(worst, reason=f"{worst.reason}, in {share} of {len(found)} entangled branches")
+
+
+def _undetermined(name: str, reason: str, cut: str) -> Invariant:
+    return Invariant(name=name, cut=cut, value=0, eta=0.0, raw=0.0, reason=reason)

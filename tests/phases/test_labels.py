@@ -83,7 +83,7 @@ def test_an_undetermined_invariant_leaves_no_label_and_is_named(position):
     values[position] = 0
     got = label(values)
     assert (got.label, got.split) == (None, "unlabelled")
-    assert got.reason == f"{NAMES[position]} undetermined: undetermined: |eta| too small"
+    assert got.reason == f"{NAMES[position]} undetermined: |eta| too small"
 
 
 def test_an_undetermined_invariant_that_no_phase_asks_for_does_not_matter():

@@ -20,7 +20,8 @@ from phasenet.phases.exact import (
     product_chain,
 )
 from phasenet.phases.spins import pi_rotation, spin_matrix
-from phasenet.phases.spt import commutation_invariant, invariants
+from phasenet.phases.spt import commutation_invariant, invariants, inversion_invariant
+from phasenet.trains.form import state_form
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
@@ -70,14 +71,17 @@ def test_aklt_is_protected_in_every_way(cell):
 @pytest.mark.parametrize("length", [12, 17, 32])
 def test_finite_aklt(length):
     found = invariants(aklt_chain(length, 0, 1))
-    assert [invariant.name for invariant in found] == ["Z2xZ2", "time reversal"]
-    assert [invariant.value for invariant in found] == [-1, -1]
-    assert found[0].cut == f"bond between sites {length // 2 - 1} and {length // 2}"
+    assert [invariant.name for invariant in found] == ["Z2xZ2", "time reversal", "bond inversion"]
+    for invariant in found:
+        assert invariant.value == -1
+        assert invariant.raw == pytest.approx(-1.0, abs=1e-6)
+        assert invariant.eta == pytest.approx(1.0, abs=1e-4)
+        assert invariant.cut == f"bond between sites {length // 2 - 1} and {length // 2}"
 
 
 def test_large_d_is_trivial():
     assert values(large_d_cell()) == [1, 1, 1]
-    assert values(large_d_chain(16)) == [1, 1]
+    assert values(large_d_chain(16)) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("state", [product_cell([0, 2], 3), product_chain([0, 2] * 8, 3)])
@@ -91,8 +95,8 @@ def test_neel_is_undetermined(state):
 @pytest.mark.parametrize("seed", range(4))
 def test_gauge_and_phase_change_nothing(seed):
     assert values(in_another_gauge(aklt_cell(), seed)) == [-1, -1, -1]
-    assert values(in_another_finite_gauge(aklt_chain(16), seed)) == [-1, -1]
-    assert values(in_another_finite_gauge(large_d_chain(16), seed)) == [1, 1]
+    assert values(in_another_finite_gauge(aklt_chain(16), seed)) == [-1, -1, -1]
+    assert values(in_another_finite_gauge(large_d_chain(16), seed)) == [1, 1, 1]
 
 
 def test_a_symmetric_local_rotation_changes_nothing():
@@ -121,14 +125,7 @@ def test_cluster_state_under_the_spin_flips_of_each_sublattice():
 
 @pytest.mark.parametrize(("shift", "wanted"), [(0, 1), (1, -1)])
 def test_the_invariant_of_dimers_belongs_to_the_cut(shift, wanted):
-    first = np.array([[[1.0, 0.0], [0.0, 1.0]]]) * np.sqrt(0.5)
-    second = np.array([[[0.0], [1.0]], [[-1.0], [0.0]]])
-    cores, schmidt = (first, second), (np.ones(1), np.full(2, np.sqrt(0.5)))
-    order = (shift, 1 - shift)
-    dimers = InfiniteTrain(
-        cores=tuple(cores[k] for k in order), schmidt_values=tuple(schmidt[k] for k in order)
-    )
-    assert values(dimers)[:2] == [wanted, wanted]
+    assert values(dimers(shift))[:2] == [wanted, wanted]
 
 
 def test_a_cat_state_is_undetermined():
@@ -145,19 +142,34 @@ def test_a_cat_state_is_undetermined():
     ends = (chain[0].sum(axis=0, keepdims=True), chain[-1].sum(axis=2, keepdims=True))
     for invariant in invariants(TensorTrain(cores=(ends[0], *chain[1:-1], ends[1]))):
         assert invariant.value == 0
-        assert "stay correlated" in invariant.reason
+        assert invariant.eta < 0.5
+        assert "symmetry broken" in invariant.reason
+        assert "in each of 2 entangled branches" in invariant.reason
 
 
-def test_entangled_ends_are_undetermined():
+def test_entangled_ends_are_told_from_the_bulk():
     # The end spins form a singlet: the half chain then carries an integer spin, and its trivial
     # action must not pass for that of the bulk.
     core, one = aklt_cell().cores[0], np.eye(2)
     bulk = np.einsum("asb,ct->acsbt", core, one).reshape(4, 3, 4)
     first = np.einsum("lsb->sbl", core).reshape(1, 3, 4)
     last = np.einsum("asr,tr->ats", core, np.array([[0.0, 1.0], [-1.0, 0.0]])).reshape(4, 3, 1)
-    for invariant in invariants(TensorTrain(cores=(first, *[bulk] * 14, last))):
+    for invariant in invariants(TensorTrain(cores=(first, *[bulk] * 22, last))):
+        assert invariant.value == -1
+        assert invariant.reason == "determined, in each of 2 entangled branches"
+
+
+def test_a_superposition_of_two_phases_is_undetermined():
+    cores = []
+    for core, other in zip(aklt_chain(16).cores, large_d_chain(16).cores, strict=True):
+        (a, dim, b), (c, _, d) = core.shape, other.shape
+        joint = np.zeros((a + c, dim, b + d))
+        joint[:a, :, :b], joint[a:, :, b:] = core, other
+        cores.append(joint)
+    cores[0], cores[-1] = cores[0].sum(axis=0, keepdims=True), cores[-1].sum(axis=2, keepdims=True)
+    for invariant in invariants(TensorTrain(cores=tuple(cores))):
         assert invariant.value == 0
-        assert "entangled ends" in invariant.reason
+        assert "branches with different invariants" in invariant.reason
 
 
 def test_short_chains_say_so():
@@ -208,7 +220,7 @@ def test_the_cut_of_an_open_chain_is_of_the_kind_asked_for(length, cut):
     up = np.array([1.0, 0.0]).reshape(1, 2, 1)
     chain = TensorTrain(cores=(*cores * (length // 2), *[up] * (length % 2)))
     found = invariants(chain, at_cut(cut), cell=2)
-    assert [invariant.value for invariant in found] == [-1 if cut else 1] * 2
+    assert [invariant.value for invariant in found] == [-1 if cut else 1] * 3
     bond = int(found[0].cut.split()[-1])
     assert bond % 2 == cut
     assert abs(bond - length // 2) <= 1
@@ -243,9 +255,12 @@ def test_inversion_with_a_unitary(turned, signs):
     if turned:
         second = rotated(second, np.diag([1.0, -1.0]))
     cell = InfiniteTrain(cores=(first, second), schmidt_values=dimers().schmidt_values)
+    chain = TensorTrain(cores=(first, second) * 9)
     plain = Symmetry(name="plain", kind="inversion", cut=1)
     with_z = Symmetry(name="with Z", kind="inversion", operators=(("Z",),), cut=1)
-    assert [i.value for i in invariants(cell, (plain, with_z))] == signs
+    for state in (cell, chain):
+        assert [i.value for i in invariants(state, (plain, with_z), cell=2)] == signs
+    assert inversion_invariant(chain).value == signs[0]
 
 
 def test_a_pattern_that_does_not_fit_the_cell_is_one_line():
@@ -260,3 +275,126 @@ def test_a_pattern_that_does_not_fit_the_cell_is_one_line():
 def test_no_symmetries_are_no_invariants():
     assert invariants(aklt_cell(), ()) == ()
     assert invariants(aklt_chain(12), ()) == ()
+
+
+def stretched(length, xi):
+    """AKLT state with more zeros: protected as well, with a longer correlation length."""
+    share = np.exp(-1 / xi)
+    core = np.zeros((2, 3, 2))
+    core[0, 0, 1], core[1, 2, 0] = np.sqrt(1 - share), -np.sqrt(1 - share)
+    core[0, 1, 0], core[1, 1, 1] = np.sqrt(share), -np.sqrt(share)
+    cell = InfiniteTrain(cores=(core,), schmidt_values=aklt_cell().schmidt_values)
+    return cell, TensorTrain(cores=(core[:1], *[core] * (length - 2), core[:, :, 1:]))
+
+
+@pytest.mark.parametrize("xi", [3.0, 5.0, 7.9])
+def test_the_correlation_length_against_the_size(xi):
+    cell, chain = stretched(32, xi)
+    for invariant in invariants(cell):
+        assert invariant.value == -1
+        assert invariant.correlation_length == pytest.approx(xi, rel=1e-9)
+    for invariant in invariants(chain):
+        assert invariant.value == -1
+        assert invariant.correlation_length == pytest.approx(xi, rel=0.02)
+    for invariant in invariants(stretched(int(3.8 * xi), xi)[1]):
+        assert invariant.value == 0
+        assert "4 xi > L, for a correlation length of" in invariant.reason
+
+
+def test_a_long_broken_chain_is_no_symmetric_one():
+    # Over its window hardly more than rounding noise is left of the symmetry.
+    core = np.zeros((2, 3, 2))
+    core[0, 0, 0] = core[1, 2, 0] = core[0, 2, 1] = 0.7
+    core[1, 0, 1] = core[0, 1, 0] = core[1, 1, 1] = 0.2
+    chain = TensorTrain(cores=(core[:1], *[core] * 398, core[:, :, :1]))
+    for invariant in invariants(chain)[:2]:
+        assert invariant.value == 0
+        assert "symmetry broken" in invariant.reason
+
+
+def cartesian(vectors):
+    """Spin-1 core whose matrices of the states x, y and z are given."""
+    x, y, z = vectors
+    states = (-(x - 1j * y) / np.sqrt(2), z, (x + 1j * y) / np.sqrt(2))
+    return np.stack(states, axis=1)
+
+
+def singlets(spin_half, seed, length):
+    """Random chain, symmetric under all rotations and under time reversal, in any gauge."""
+    rng = np.random.default_rng(seed)
+    if spin_half:
+        vectors = [2 * spin_matrix(axis, 2) for axis in "xyz"]
+        parts, mixes = [vectors], [rng.normal(size=(3, 3)) + 2 * np.eye(3)]
+    else:
+        ends = [np.zeros((4, 4)) for _ in range(3)]
+        turns = [np.zeros((4, 4)) for _ in range(3)]
+        for axis in range(3):
+            ends[axis][0, axis + 1] = ends[axis][axis + 1, 0] = 1.0
+            one, other = 1 + (axis + 1) % 3, 1 + (axis + 2) % 3
+            turns[axis][one, other], turns[axis][other, one] = 1.0, -1.0
+        parts = [ends, turns]
+        mixes = [np.eye(2) + 0.3 * rng.normal(size=(2, 2)) for _ in parts]
+    core = sum(
+        cartesian([np.kron(vector, mix) for vector in part])
+        for part, mix in zip(parts, mixes, strict=True)
+    )
+    chain = TensorTrain(cores=(core[:1], *[core] * (length - 2), core[:, :, :1]))
+    return in_another_finite_gauge(chain, seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("spin_half", [True, False])
+def test_random_symmetric_chains(spin_half, seed):
+    found = invariants(singlets(spin_half, seed, 40))[:2]
+    for invariant in found:
+        assert invariant.value == (-1 if spin_half else 1), str(invariant)
+
+
+def test_operators_may_be_matrices():
+    names = ("Rx", "Rz")
+    matrices = [pi_rotation(axis, 3) for axis in "xz"]
+    by_name = Symmetry(name="", kind="commutation", operators=tuple((name,) for name in names))
+    by_matrix = Symmetry(name="", kind="commutation", operators=tuple([m] for m in matrices))
+    for state in (aklt_cell(), aklt_chain(16), large_d_chain(16)):
+        assert invariants(state, (by_name,)) == invariants(state, (by_matrix,))
+
+
+def test_rotations_about_other_axes_keep_no_charge():
+    # All rotations are symmetries of AKLT; these mix all charges.
+    turn = scipy.linalg.expm(1j * (0.7 * spin_matrix("x", 3) + 0.4 * spin_matrix("y", 3)))
+    tilted = [turn @ pi_rotation(axis, 3) @ turn.conj().T for axis in "xz"]
+    assert commutation_invariant(aklt_cell(), [tilted[0]], [tilted[1]]).value == -1
+    found = commutation_invariant(aklt_chain(16), [tilted[0]] * 16, [tilted[1]] * 16)
+    assert found.value == -1
+    # And of a rotated state the rotated ones, without any charge left.
+    square = spin_matrix("z", 3) @ spin_matrix("z", 3)
+    bent = turn @ scipy.linalg.expm(0.3j * square)
+    chain = TensorTrain(cores=tuple(rotated(core, bent) for core in aklt_chain(16).cores))
+    moved = [bent @ pi_rotation(axis, 3) @ bent.conj().T for axis in "xz"]
+    assert commutation_invariant(chain, [moved[0]] * 16, [moved[1]] * 16).value == -1
+    assert invariants(chain)[0].value == 0
+
+
+def test_a_pattern_longer_than_the_cell_of_an_open_chain():
+    sublattices = Symmetry(
+        name="sublattices", kind="commutation", operators=(("X", "1"), ("1", "X")), cut=1
+    )
+    (found,) = invariants(cluster_chain(17), (sublattices,))
+    assert (found.value, int(found.cut.split()[-1]) % 2) == (-1, 1)
+
+
+def test_inversion_that_the_state_has_not():
+    # A period of three, up up down: no bond of its kind is a centre of inversion of both signs.
+    pattern = product_chain([0, 2, 1, 1] * 4 + [0], 3)
+    found = inversion_invariant(pattern)
+    assert found.value == 0
+    assert "symmetry broken" in found.reason
+    assert "an odd number of sites has no middle bond" in found.reason
+    unlike = TensorTrain(cores=tuple(np.ones((1, 2 + k % 2, 1)) for k in range(16)))
+    assert "no mirror images" in inversion_invariant(unlike).reason
+
+
+def test_states_need_no_norm_and_no_gauge():
+    chain = aklt_chain(16)
+    big = TensorTrain(cores=tuple(1e5j * core for core in chain.cores), log_scale=3.0)
+    assert values(big) == values(state_form(chain)) == [-1, -1, -1]
