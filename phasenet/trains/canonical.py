@@ -122,18 +122,6 @@ def diagonal_form(train: TensorTrain) -> tuple[TensorTrain, tuple[FloatArray, ..
     return form, tuple(schmidt)
 
 
-def schmidt_values(train: TensorTrain) -> tuple[FloatArray, ...]:
-    """Schmidt values of each inner bond, largest first, with squares that sum to 1.
-
-    The outputs of a vector-valued train belong to the side of the cut where their leg is.
-
-    >>> bell = TensorTrain(cores=(np.eye(2)[None], np.eye(2)[:, :, None]))
-    >>> schmidt_values(bell)[0].round(4).tolist()
-    [0.7071, 0.7071]
-    """
-    return diagonal_form(train)[1][1:]
-
-
 def round_train(
     train: TensorTrain, *, tol: float, max_rank: int | None = None
 ) -> tuple[TensorTrain, float]:

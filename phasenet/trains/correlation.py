@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from phasenet.errors import SettingsError
+from phasenet.trains.form import State, StateForm
 from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import Array, FloatArray
+from phasenet.trains.train import Array, FloatArray, TensorTrain
 from phasenet.trains.transfer import leading_eigenpairs
 
 UNIQUE_TOL = 1e-5
@@ -17,7 +19,7 @@ _IDENTITY_TOL = 0.1
 _WITHIN_ATOL = 0.5
 
 
-def correlation_length(train: InfiniteTrain) -> float:
+def correlation_length(train: State) -> float:
     r"""Correlation length in sites, :math:`-c/\ln|\lambda_2/\lambda_1|` for a cell of c sites.
 
     :math:`\lambda_k` are the eigenvalues of the transfer map of one cell. At a finite bond
@@ -28,13 +30,22 @@ def correlation_length(train: InfiniteTrain) -> float:
     Parameters
     ----------
     train
-        Infinite state.
+        Infinite state, near enough to its canonical form.
+
+    Raises
+    ------
+    SettingsError
+        The state is an open chain.
 
     >>> product = InfiniteTrain(cores=(np.ones((1, 1, 1)),), schmidt_values=(np.ones(1),))
     >>> print(correlation_length(product))
     0.0
     """
-    size = train.bond_dims[0] ** 2
+    if isinstance(train, TensorTrain) or (isinstance(train, StateForm) and not train.infinite):
+        raise SettingsError(
+            "an open chain has no transfer map; use chain_correlation_length for its bulk"
+        )
+    size = train.cores[0].shape[0] ** 2
     for count in _COUNTS:
         moduli, vectors = _leading(train, count)
         within = _within(moduli, vectors, np.asarray(train.schmidt_values[0]))
@@ -45,7 +56,7 @@ def correlation_length(train: InfiniteTrain) -> float:
         within = 0.0 if count >= size else float(moduli[-1])
     if within >= 1.0 - UNIQUE_TOL:
         return float("inf")
-    return float(train.cell / -np.log(within)) if within > _VANISHING else 0.0
+    return float(len(train.cores) / -np.log(within)) if within > _VANISHING else 0.0
 
 
 def _within(moduli: FloatArray, vectors: Array, weights: FloatArray) -> float | None:
@@ -58,7 +69,7 @@ def _within(moduli: FloatArray, vectors: Array, weights: FloatArray) -> float | 
     return None
 
 
-def _leading(train: InfiniteTrain, count: int) -> tuple[FloatArray, Array]:
+def _leading(train: InfiniteTrain | StateForm, count: int) -> tuple[FloatArray, Array]:
     values, vectors = leading_eigenpairs(train.cores, train.cores, count)
     moduli = np.abs(values)
     return moduli / moduli[0], vectors

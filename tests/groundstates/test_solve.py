@@ -15,7 +15,7 @@ from phasenet.phases.entanglement import entropies
 from phasenet.phases.labels import label_point
 from phasenet.phases.spins import magnetic_numbers, spin_matrix
 from phasenet.phases.spt import invariants
-from phasenet.phases.strings import string_order_limit
+from phasenet.phases.strings import string_order
 from phasenet.points import Grid, ParameterPoint
 from phasenet.records import DmrgOutcome
 from phasenet.settings import RunSettings
@@ -117,7 +117,7 @@ def test_the_aklt_point_is_found_exactly(haldane):
     state = solve(study, ParameterPoint.of(J=1.0), Boundary.INFINITE)
     assert state.energy == pytest.approx(-2 / 3, abs=1e-8)
     for axis in ("x", "z"):
-        assert string_order_limit(state.train, axis) == pytest.approx(4 / 9, abs=1e-5)
+        assert string_order(state.train, axis).value == pytest.approx(4 / 9, abs=1e-5)
     np.testing.assert_allclose(entropies(state.train), np.log(2), atol=1e-5)
     assert [invariant.value for invariant in invariants(state.train)] == [-1, -1, -1]
 
@@ -209,8 +209,8 @@ def test_infinite_large_d_point(haldane):
 def test_infinite_reference_points(haldane, anisotropy, energy, string_z, string_x, entropy, label):
     state = infinite(haldane, anisotropy, max_bond=48)
     assert state.energy == pytest.approx(energy, abs=2e-7)
-    assert string_order_limit(state.train, "z") == pytest.approx(string_z, abs=5e-5)
-    assert string_order_limit(state.train, "x") == pytest.approx(string_x, abs=5e-5)
+    assert string_order(state.train, "z").value == pytest.approx(string_z, abs=5e-5)
+    assert string_order(state.train, "x").value == pytest.approx(string_x, abs=5e-5)
     np.testing.assert_allclose(entropies(state.train), entropy, atol=1e-3)
     assert label_of(haldane, state) == label
 

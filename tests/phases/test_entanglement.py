@@ -7,19 +7,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasenet.errors import ShapeError
+from phasenet.errors import SettingsError, ShapeError
 from phasenet.phases.entanglement import (
     doublet_splitting,
+    entanglement_spectrum,
     entropies,
     is_even_degenerate,
+    odd_weight,
+    renyi_entropy,
     schmidt_entropy,
     schmidt_values,
 )
-from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell, product_cell
+from phasenet.phases.exact import (
+    aklt_cell,
+    aklt_chain,
+    cluster_cell,
+    large_d_cell,
+    product_cell,
+    product_chain,
+)
 from phasenet.trains.canonical import schmidt_form
 from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
+from tests.phases.free_fermions import hopping_correlations, ising_chain, xx_chain
 
 
 def random_state(length, dim, bond, seed):
@@ -108,8 +119,88 @@ def test_long_chains_neither_overflow_nor_underflow():
     assert entropies(big)[150] == pytest.approx(np.log(2))
 
 
+def test_the_spectrum_of_aklt_is_a_doublet_of_half_spins():
+    for state, bond in ((aklt_cell(), 0), (aklt_chain(60), 29)):
+        found = entanglement_spectrum(state, bond)
+        np.testing.assert_allclose(found.levels, np.log(2), atol=1e-12)
+        assert found.multiplicities == (2,)
+        assert found.even_degenerate
+        assert found.renyi_entropy == pytest.approx(np.log(2), abs=1e-12)
+        assert found.conserved == "Sz"
+    assert entanglement_spectrum(aklt_cell()).charges.tolist() == [0.5, -0.5]
+    # From the left end on, which is a half spin as well: the charges of a chain are whole.
+    assert entanglement_spectrum(aklt_chain(60)).charges.tolist() == [1.0, 0.0]
+
+
+def test_cells_of_any_size_have_centred_charges():
+    one = aklt_cell()
+    for cell in (2, 3):
+        many = InfiniteTrain(cores=one.cores * cell, schmidt_values=one.schmidt_values * cell)
+        for bond in range(cell):
+            assert sorted(entanglement_spectrum(many, bond).charges) == [-0.5, 0.5]
+    neel = product_cell([0, 2], 3)
+    assert [entanglement_spectrum(neel, bond).charges.tolist() for bond in (0, 1)] == [[0.0], [0.0]]
+    polarised = product_chain([0, 0, 1, 2], 3)
+    found = [entanglement_spectrum(polarised, bond).charges.item() for bond in range(3)]
+    assert found == [1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("bond", [3, 5, 8])
+def test_the_spectrum_of_free_fermions_level_by_level(bond):
+    # Each mode of the block is filled with probability n or empty: 2^sites levels.
+    sites = bond + 1
+    filling = np.linalg.eigvalsh(hopping_correlations(12)[:sites, :sites]).clip(1e-15, 1 - 1e-15)
+    wanted = {}
+    for occupied in itertools.product((0, 1), repeat=sites):
+        weight = np.prod(np.where(occupied, filling, 1 - filling))
+        wanted.setdefault(sum(occupied) - sites / 2, []).append(-np.log(weight))
+    found = entanglement_spectrum(xx_chain(12), bond)
+    assert found.conserved == "Sz"
+    assert set(found.charges[found.levels < 15]) <= set(wanted)
+    for charge, levels in wanted.items():
+        low = np.sort([level for level in levels if level < 15])
+        np.testing.assert_allclose(found.sector(charge)[: len(low)], low, atol=1e-6)
+    assert np.all(np.diff(found.levels) > -1e-8)
+    assert schmidt_entropy(found.schmidt_values) == pytest.approx(found.entropy)
+
+
+def test_a_conserved_parity():
+    found = entanglement_spectrum(ising_chain(12, 0.3))
+    assert found.conserved == "parity of Sz"
+    # Six sites: S^z is whole, even or odd. An ordered chain is a cat state of both parities.
+    assert sorted(found.charges[:2]) == [0.0, 1.0]
+    assert found.multiplicities == (2,)
+    rotated = entanglement_spectrum(random_state(6, 2, 3, 5))
+    assert rotated.conserved == "nothing"
+    assert not rotated.charges.any()
+
+
+def test_even_degeneracy_counts_all_levels():
+    assert entanglement_spectrum(cluster_cell()).multiplicities == (2,)
+    values = np.sqrt([0.3, 0.3, 0.15, 0.15, 0.05, 0.05])
+    assert is_even_degenerate(values)
+    assert odd_weight(values) == pytest.approx(0.0, abs=1e-15)
+    # The two largest agree, the others do not: a doublet, a triplet and a singlet.
+    odd = np.sqrt([0.25, 0.25, 0.15, 0.15, 0.15, 0.05])
+    assert doublet_splitting(odd) == pytest.approx(0.0, abs=1e-15)
+    assert not is_even_degenerate(odd)
+    assert odd_weight(odd) == pytest.approx(0.1)
+    assert odd_weight(np.ones(1)) == 1.0
+
+
+def test_renyi_entropies():
+    values = np.sqrt([0.5, 0.25, 0.25])
+    assert renyi_entropy(values) == pytest.approx(-np.log(0.375))
+    assert renyi_entropy(values, 1 + 1e-6) == pytest.approx(schmidt_entropy(values), abs=1e-5)
+    assert renyi_entropy(values, 0.5) > schmidt_entropy(values) > renyi_entropy(values)
+    with pytest.raises(SettingsError, match="schmidt_entropy for 1"):
+        renyi_entropy(values, 1.0)
+
+
 def test_errors():
     with pytest.raises(ShapeError, match="norm zero"):
         schmidt_values(TensorTrain(cores=(np.zeros((1, 2, 1)),) * 3))
     with pytest.raises(ShapeError, match="output leg"):
         schmidt_values(TensorTrain(cores=(np.ones((1, 2, 1, 2)),), output_site=0))
+    with pytest.raises(SettingsError, match="bond is 5; the state has 5 bonds"):
+        entanglement_spectrum(aklt_chain(6), 5)

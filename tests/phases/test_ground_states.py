@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+from phasenet.criteria import spin_string
 from phasenet.phases.entanglement import (
     entropies,
     is_even_degenerate,
@@ -15,9 +16,7 @@ from phasenet.phases.local_orders import local_orders
 from phasenet.phases.spt import invariants
 from phasenet.phases.strings import (
     bulk_string_order,
-    identity_string_limit,
-    string_order_at,
-    string_order_limit,
+    string_order,
 )
 from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
@@ -63,9 +62,11 @@ def ground_state(anisotropy, ising, length, boundary):
 def test_haldane():
     train = ground_state(0.0, 1.0, 2, "infinite")
     for axis in ("x", "y", "z"):
-        assert string_order_limit(train, axis) == pytest.approx(0.3743, abs=1e-4)
-        assert string_order_at(train, axis, 101) == pytest.approx(0.3743, abs=1e-4)
-        assert identity_string_limit(train, axis) == pytest.approx(0.0, abs=1e-4)
+        assert string_order(train, axis).value == pytest.approx(0.3743, abs=1e-4)
+        assert string_order(train, axis, (0, 101)).value == pytest.approx(0.3743, abs=1e-4)
+        assert string_order(train, spin_string(axis, 3).trivial).value == pytest.approx(
+            0.0, abs=1e-4
+        )
     assert [invariant.value for invariant in invariants(train)] == [-1, -1, -1]
     np.testing.assert_allclose(entropies(train), 0.8555, atol=1e-3)
     # White and Huse (1993) have 6.03; a finite bond dimension comes out lower.
@@ -77,8 +78,8 @@ def test_haldane():
 def test_large_d():
     train = ground_state(2.0, 1.0, 2, "infinite")
     for axis in ("x", "z"):
-        assert string_order_limit(train, axis) == pytest.approx(0.0, abs=1e-9)
-    assert identity_string_limit(train, "x") == pytest.approx(0.7355, abs=1e-3)
+        assert string_order(train, axis).value == pytest.approx(0.0, abs=1e-9)
+    assert string_order(train, spin_string("x", 3).trivial).value == pytest.approx(0.7355, abs=1e-3)
     assert [invariant.value for invariant in invariants(train)] == [1, 1, 1]
     np.testing.assert_allclose(entropies(train), 0.516, atol=1e-3)
     assert not is_even_degenerate(schmidt_values(train)[0])
@@ -86,8 +87,8 @@ def test_large_d():
 
 def test_neel():
     train = ground_state(0.0, 2.0, 2, "infinite")
-    assert string_order_limit(train, "z") == pytest.approx(0.880, abs=1e-3)
-    assert string_order_limit(train, "x") == 0.0
+    assert string_order(train, "z").value == pytest.approx(0.880, abs=1e-3)
+    assert string_order(train, "x").value == 0.0
     for invariant in invariants(train):
         assert invariant.value == 0
         assert invariant.eta == pytest.approx(0.33, abs=0.02)
@@ -109,15 +110,32 @@ def test_another_gauge_and_phase_change_no_invariant():
     )
     turned = InfiniteTrain(cores=tuple(cores), schmidt_values=schmidt)
     assert [invariant.value for invariant in invariants(turned)] == [-1, -1, -1]
-    assert string_order_limit(turned, "x") == pytest.approx(
-        string_order_limit(train, "x"), abs=1e-8
+    assert string_order(turned, "x").value == pytest.approx(
+        string_order(train, "x").value, abs=1e-8
     )
 
 
-@pytest.mark.parametrize(("anisotropy", "sign", "order"), [(0.5, -1, 0.18), (2.0, 1, 0.0)])
-def test_finite_chains_agree_with_infinite_ones(anisotropy, sign, order):
-    chain = ground_state(anisotropy, 1.0, 32, "finite")
-    for invariant in invariants(chain):
-        assert invariant.value == sign
-        assert invariant.eta > 0.999
+@pytest.mark.parametrize(
+    ("anisotropy", "length", "sign", "order"), [(0.0, 32, -1, 0.374), (2.0, 20, 1, 0.0)]
+)
+def test_finite_chains_agree_with_infinite_ones(anisotropy, length, sign, order):
+    chain = ground_state(anisotropy, 1.0, length, "finite")
+    found = invariants(chain)
+    assert [invariant.value for invariant in found] == [sign] * 3
+    # The polarised ends of the Haldane chain reach the middle with exp(-L / 2 xi).
+    assert all(invariant.eta > 0.997 for invariant in found)
+    assert found[0].correlation_length == pytest.approx({-1: 5.0, 1: 4.4}[sign], rel=0.06)
     assert bulk_string_order(chain, "z") == pytest.approx(order, abs=0.02)
+
+
+def test_a_chain_as_long_as_its_correlations_is_undetermined():
+    for invariant in invariants(ground_state(0.9, 1.0, 12, "finite")):
+        assert invariant.value == 0
+        assert "4 xi > L" in invariant.reason
+
+
+def test_an_open_chain_in_the_neel_phase_has_no_invariant():
+    for invariant in invariants(ground_state(0.0, 2.0, 16, "finite")):
+        assert invariant.value == 0
+        assert "symmetry broken" in invariant.reason
+        assert invariant.eta == pytest.approx(0.33, abs=0.02)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasenet.errors import SettingsError
-from phasenet.trains.canonical import schmidt_values
+from phasenet.trains.canonical import diagonal_form
 from phasenet.trains.gauge import general_gauge, orthogonal_gauge, unique_gauge, unitary_gauge
 from phasenet.trains.train import TensorTrain
 from tests.trains.strategies import DTYPES, dense, random_train, small_trains, tolerance
@@ -24,7 +24,7 @@ def sum_of_terms(train):
 
 def gap(train):
     """Smallest distance of Schmidt values of one bond, and of the smallest from zero."""
-    return min(np.min(-np.diff([*values, 0.0])) for values in schmidt_values(train))
+    return min(np.min(-np.diff([*values, 0.0])) for values in diagonal_form(train)[1][1:])
 
 
 @settings(max_examples=50)
