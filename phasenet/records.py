@@ -416,6 +416,10 @@ class Boundary1D:
         Labels on both sides.
     at
         The other couplings.
+    error
+        One standard error of the estimate; NaN of a bracket.
+    note
+        What the method found besides, such as an exponent or the number of points.
     """
 
     coupling: str
@@ -426,11 +430,13 @@ class Boundary1D:
     below: str
     above: str
     at: Mapping[str, float]
+    error: float = float("nan")
+    note: str = ""
 
     @property
     def error_bar(self) -> float:
-        """Half the width of the bracket."""
-        return (self.upper - self.lower) / 2
+        """Standard error, or half the width of a bracket."""
+        return (self.upper - self.lower) / 2 if np.isnan(self.error) else self.error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

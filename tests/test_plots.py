@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from phasenet.errors import PhasenetError, SettingsError
-from phasenet.phases.boundaries import boundaries
+from phasenet.phases.boundaries import boundaries, shown_boundary, with_estimates
 from phasenet.plots import line_figure, plane_figure, save_figure
 from phasenet.points import ParameterPoint
 from phasenet.records import Column, PhaseDiagram, Table
@@ -224,3 +224,73 @@ def test_a_spin_half_chain_without_symmetries_shows_its_order_and_growth(tmp_pat
         assert any(len(y) == 4 and np.allclose(y, values) for y in drawn)
     assert figure.axes[0].get_ylabel() == "local order"
     save_figure(figure, tmp_path / "line.png")
+
+
+def crowded_line():
+    """Two transitions with sharp peaks, estimates at both."""
+    d = np.linspace(0.0, 2.0, 41)
+    labels = ["haldane" if x < 0.5 or x > 1.5 else "large_d" for x in d]
+    xi = 1 / (np.abs(d - 0.49) + 0.05) + 1 / (np.abs(d - 1.51) + 0.05)
+    points = [ParameterPoint.of(D=x, Delta=1.0) for x in d]
+    return filled(points, labels, {"correlation_length": xi, "entropy_infinite": xi}, ("D",))
+
+
+def test_each_transition_has_a_strip_of_its_estimates_beside_the_literature(haldane, tmp_path):
+    found = crowded_line()
+    figure = line_figure(found, haldane.card())
+    strips = figure.axes[6:]
+    assert [ax.get_title() for ax in strips] == ["Haldane to large D", "large D to Haldane"]
+    for ax, (bracket, estimates) in zip(strips, with_estimates(found.boundaries), strict=True):
+        values = [line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == "o"]
+        assert values == pytest.approx([boundary.value for boundary in estimates])
+        assert {text.get_text() for text in ax.texts} == set(map(shown_boundary, estimates))
+        assert len(estimates) > 1
+        assert ax.get_xlim()[0] < bracket.lower < bracket.upper < ax.get_xlim()[1]
+        # The literature is a red line, and none of our points is red.
+        red = [line for line in ax.get_lines() if line.get_color() == "crimson"]
+        assert all(line.get_linestyle() == "--" for line in red)
+    save_figure(figure, tmp_path / "line.png")
+
+
+def test_without_estimates_there_is_no_strip(haldane):
+    assert len(line_figure(diagram(bare=True), haldane.card()).axes) == 6
+
+
+def test_without_a_classifier_the_fidelity_takes_its_place(haldane):
+    values = {"fidelity_D_infinite": -1e-3 * np.array([1, 4, 1, 1, 2, np.nan])}
+    points = [ParameterPoint.of(D=d, Delta=1.0) for d in D]
+    ax = line_figure(filled(points, LABELS, values, ("D",)), haldane.card()).axes[2]
+    (drawn,) = (line for line in ax.get_lines() if len(line.get_xdata()) == 5)
+    np.testing.assert_allclose(drawn.get_xdata(), (D[1:] + D[:-1]) / 2)
+    np.testing.assert_allclose(
+        drawn.get_ydata(), -2 * values["fidelity_D_infinite"][:-1] / np.diff(D) ** 2
+    )
+
+
+def test_strings_that_agree_are_one_curve(haldane):
+    points = [ParameterPoint.of(D=d, Delta=1.0) for d in D]
+    x = 0.4 - 0.1 * D
+    for y, shown in ((x, ["x, y"]), (x + 0.1, ["x", "y"])):
+        columns = {"string_x_infinite": x, "string_y_infinite": y}
+        ax = line_figure(filled(points, LABELS, columns, ("D",)), haldane.card()).axes[0]
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert labels == [rf"$-\mathcal{{O}}^{{{name}}}$, infinite" for name in shown]
+
+
+def test_a_plane_shows_regions_and_one_estimate_of_each_boundary(haldane, tmp_path):
+    card = replace(haldane.card(), varied=("Delta", "D"))
+    d = np.linspace(0.0, 2.0, 9)
+    points = [ParameterPoint.of(D=x, Delta=y) for y in (0.5, 1.0, 1.5) for x in d]
+    labels = ["haldane" if p["D"] < 0.9 + 0.1 * p["Delta"] else "large_d" for p in points]
+    xi = [1 / (abs(p["D"] - 0.9 - 0.1 * p["Delta"]) + 0.1) for p in points]
+    found = filled(points, labels, {"correlation_length": xi}, card.varied)
+    figure = plane_figure(found, card)
+    ax = figure.axes[0]
+    circles = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white"]
+    assert len(circles) == 3
+    for line, delta in zip(circles, (0.5, 1.0, 1.5), strict=True):
+        assert line.get_ydata()[0] == delta
+        assert line.get_xdata()[0] == pytest.approx(0.9 + 0.1 * delta, abs=0.1)
+    assert {text.get_text() for text in ax.texts} == {"Haldane", "large D"}
+    assert sum(type(c).__name__ == "QuadMesh" for c in ax.collections) == 2
+    save_figure(figure, tmp_path / "plane.png")

@@ -2,21 +2,31 @@
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from phasenet.card import StudyCard
+from phasenet.errors import SettingsError
 from phasenet.phases.boundaries import boundaries
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.records import PhaseDiagram, Table
 from phasenet.storage.atomic import atomic_path
+from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.tables import read_table, write_chart
 
 _SUFFIX = f".{Kind.CHART}.h5"
 
 
-def chart_product(table: Path, out: Path, card: StudyCard) -> Product:
-    """Phase diagram, PNG, PDF and CSV that a table leads to."""
+def chart_product(table: Path, out: Path, card: StudyCard, others: Sequence[Path] = ()) -> Product:
+    """Phase diagram, PNG, PDF and CSV that a table, and others of the same study, lead to.
+
+    Raises
+    ------
+    SettingsError
+        The tables belong to different studies.
+    """
+    check_studies([table, *others])
     known = [[k.coupling, k.value, k.error, dict(k.at), k.citation] for k in card.transitions]
     titles = [[phase.label, phase.title] for phase in card.phases]
     header = Header(
@@ -27,9 +37,11 @@ def chart_product(table: Path, out: Path, card: StudyCard) -> Product:
             "varied": list(card.varied),
             "phases": titles,
             "transitions": known,
+            # Charts from before there were estimates are made again.
+            "boundaries": "brackets and estimates",
         },
         seed=0,
-        parents=parents_of([table]),
+        parents=parents_of([table, *others]),
         study=card,
     )
     suffixes = ("png", "pdf", "csv") if len(card.varied) in (1, 2) else ("csv",)
@@ -37,7 +49,9 @@ def chart_product(table: Path, out: Path, card: StudyCard) -> Product:
     return Product(path=out, header=header, extras=extras)
 
 
-def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
+def chart(
+    table_path: Path, product: Product, card: StudyCard, others: Sequence[Path] = ()
+) -> PhaseDiagram:
     """Find the boundaries of a table, draw it over one or two couplings, and write its numbers.
 
     Parameters
@@ -48,13 +62,15 @@ def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
         From :func:`chart_product`.
     card
         Titles, phases and known transitions.
+    others
+        Tables of the same study at other lengths or bond dimensions, for extrapolation.
     """
     from phasenet.plots import line_figure, plane_figure, save_figure  # loads matplotlib
 
-    _, table = read_table(table_path)
+    table, *more = [read_table(path)[1] for path in (table_path, *others)]
 
     def compute() -> PhaseDiagram:
-        diagram = PhaseDiagram(table=table, boundaries=boundaries(table, card.varied))
+        diagram = PhaseDiagram(table=table, boundaries=boundaries(table, card.varied, more))
         pictures = [path for path in product.extras if path.suffix != ".csv"]
         if pictures:
             draw = line_figure if len(card.varied) == 1 else plane_figure
@@ -65,6 +81,18 @@ def chart(table_path: Path, product: Product, card: StudyCard) -> PhaseDiagram:
         return diagram
 
     return product.make(compute, write_chart)
+
+
+def check_studies(tables: Sequence[Path]) -> None:
+    """Raise a SettingsError unless all tables that belong to a study belong to the same one."""
+    studies = {path: read_header(path).study for path in tables}
+    names = {path: study.name for path, study in studies.items() if study is not None}
+    for path, name in names.items():
+        if name != next(iter(names.values())):
+            raise SettingsError(
+                f"{path} belongs to study {name}, {next(iter(names))} to "
+                f"{next(iter(names.values()))}; chart takes tables of one study"
+            )
 
 
 def _stem(out: Path) -> str:

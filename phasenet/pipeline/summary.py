@@ -3,7 +3,7 @@
 import math
 
 from phasenet.card import StudyCard
-from phasenet.phases.boundaries import is_bracket
+from phasenet.phases.boundaries import shown_boundary, with_estimates
 from phasenet.records import (
     SPLITS,
     Boundary1D,
@@ -17,19 +17,8 @@ from phasenet.records import (
     TrainedNetwork,
 )
 
-_TABLE_COLUMNS = (
-    "string_x_infinite",
-    "string_z_infinite",
-    "entropy_infinite",
-    "correlation_length",
-    "z2xz2_infinite",
-    "z2xz2_eta_infinite",
-    "time_reversal_infinite",
-    "central_charge",
-    "string_x_finite",
-    "string_z_finite",
-)
-_SHOWN_BRACKETS = 2
+_SHOWN_BRACKETS, _SHOWN_ESTIMATES = 2, 4
+_NO_TRANSITION = "no transition on this grid: no two points carry different labels"
 _SPLIT_TITLES = {
     "test": "classifier on held-out points",
     "critical": "  near the transition, never trained on",
@@ -70,28 +59,48 @@ def phase_lines(table: Table, card: StudyCard) -> list[str]:
 
 
 def boundary_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
-    """Each bracket beside the literature, and the other estimates."""
-    titles = {phase.label: phase.title for phase in card.phases}
+    """Each bracket beside the literature, and below it the first of our estimates in one line."""
     lines = []
-    found = [b for b in diagram.boundaries if is_bracket(b)]
-    for bracket in found[:_SHOWN_BRACKETS]:
-        line = [b for b in found if (b.coupling, b.at) == (bracket.coupling, bracket.at)]
+    found = _brackets(diagram, card)
+    for line, estimates in found[:_SHOWN_BRACKETS]:
+        lines.append(line)
+        shown = [f"{b.method} {shown_boundary(b)}" for b in estimates[:_SHOWN_ESTIMATES]]
+        if len(estimates) > len(shown):
+            shown.append(f"{len(estimates) - len(shown)} more in the chart file")
+        lines += [f"  {'; '.join(shown)}"] if shown else []
+    if len(found) > _SHOWN_BRACKETS:
+        lines.append(f"  and {len(found) - _SHOWN_BRACKETS} more brackets, all in the chart file")
+    return lines or [_NO_TRANSITION]
+
+
+def estimate_lines(diagram: PhaseDiagram, card: StudyCard) -> list[str]:
+    """Each bracket beside the literature, and below it every estimate of ours with its method."""
+    lines = []
+    for line, estimates in _brackets(diagram, card):
+        width = max((len(b.method) for b in estimates), default=0)
+        lines += [line, *(_estimate(b, width) for b in estimates)]
+    return lines or [_NO_TRANSITION]
+
+
+def _brackets(diagram: PhaseDiagram, card: StudyCard) -> list[tuple[str, tuple[Boundary1D, ...]]]:
+    """One line for each bracket, and the estimates of its boundary."""
+    titles = {phase.label: phase.title for phase in card.phases}
+    found = with_estimates(diagram.boundaries)
+    result = []
+    for bracket, estimates in found:
+        line = [b for b, _ in found if (b.coupling, b.at) == (bracket.coupling, bracket.at)]
         known = card.known_beside(
             bracket.coupling, bracket.at, _ends(bracket), [_ends(b) for b in line]
         )
         where = f" at {_place(bracket)}" if len(card.varied) > 1 else ""
         beside = f"; literature {known.value:.5f} ({known.citation})" if known else ""
-        lines.append(
+        text = (
             f"transition {titles.get(bracket.below)} to {titles.get(bracket.above)}{where}: "
             f"{bracket.coupling} = {bracket.value:.3f} +- {bracket.error_bar:.3f} "
             f"({bracket.method}){beside}"
         )
-        others = [b for b in diagram.boundaries if _same_place(b, bracket)]
-        if others:
-            lines.append("  " + "; ".join(_estimate(b) for b in others))
-    if len(found) > _SHOWN_BRACKETS:
-        lines.append(f"  and {len(found) - _SHOWN_BRACKETS} more brackets, all in the chart file")
-    return lines or ["no transition on this grid: no two points carry different labels"]
+        result.append((text, estimates))
+    return result
 
 
 def score_lines(network: TrainedNetwork) -> list[str]:
@@ -165,17 +174,13 @@ def _ends(boundary: Boundary1D) -> tuple[float, float]:
     return boundary.lower, boundary.upper
 
 
-def _same_place(other: Boundary1D, bracket: Boundary1D) -> bool:
-    sides = (other.below, other.above, other.at) == (bracket.below, bracket.above, bracket.at)
-    return sides and not is_bracket(other)
-
-
 def _place(boundary: Boundary1D) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in boundary.at.items())
 
 
-def _estimate(boundary: Boundary1D) -> str:
-    return f"{boundary.method} {boundary.value:.3f} ({boundary.lower:g} to {boundary.upper:g})"
+def _estimate(boundary: Boundary1D, width: int) -> str:
+    note = f"   {boundary.note}" if boundary.note else ""
+    return f"  {boundary.method:<{width}}  {boundary.coupling} = {shown_boundary(boundary)}{note}"
 
 
 def _accuracy(score: Score) -> str:
@@ -192,35 +197,4 @@ def snapshot_lines(snapshots: Snapshots) -> list[str]:
         if members:
             found = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
             lines.append(f"  {split}: {len(members)} points" + (f" ({found})" if found else ""))
-    return lines
-
-
-def table_lines(table: Table) -> list[str]:
-    """A table as aligned text: the observables that a phase diagram is read from."""
-    columns = [
-        column
-        for column in table.columns
-        if column.name in _TABLE_COLUMNS or column.name.startswith("order_")
-    ]
-    width = max(len(row) for row in table.rows)
-    widths = [max(10, len(column.name)) for column in columns]
-    names = "  ".join(f"{c.name:>{w}}" for c, w in zip(columns, widths, strict=True))
-    lines = [f"{'':{width}}  {'label':<12} {names}"]
-    for k, row in enumerate(table.rows):
-        cells = [f"{c.values[k]:{w}.6g}" for c, w in zip(columns, widths, strict=True)]
-        lines.append(f"{row:<{width}}  {table.labels[k] or '-':<12} {'  '.join(cells)}")
-    return lines
-
-
-def observable_lines(table: Table) -> list[str]:
-    """Every observable of each row, one a line, with its unit and meaning."""
-    lines = []
-    for k, row in enumerate(table.rows):
-        lines.append(f"{row}:")
-        for column in table.columns:
-            if math.isfinite(column.values[k]):
-                unit = "" if column.unit == "1" else f" {column.unit}"
-                value = f"{column.values[k]:.8g}{unit}"
-                lines.append(f"  {column.name:<34} {value:<18} {column.meaning}")
-        lines.append(f"  {table.reasons[k]}")
     return lines

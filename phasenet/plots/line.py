@@ -10,10 +10,13 @@ from matplotlib.figure import Figure
 
 from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
-from phasenet.phases.boundaries import CROSSING_METHOD, PEAK_METHOD, is_bracket
+from phasenet.phases.lines import Section, lines_along
+from phasenet.phases.located import susceptibilities
 from phasenet.phases.observables import slug
+from phasenet.plots.strip import METHOD_INCHES, estimate_strips, shown_methods
 from phasenet.plots.style import (
     GREY,
+    LITERATURE,
     STYLE,
     brackets,
     fixed_couplings,
@@ -24,13 +27,11 @@ from phasenet.records import PhaseDiagram, Table
 from phasenet.trains.train import FloatArray
 
 _MARKS, _FACES = "osDv", ("black", "white", "grey", "white")
-_X, _Z = "#009E73", "#8E44AD"
+_AXES = {"x": "#009E73", "y": "#E67E00", "z": "#8E44AD"}
+# Closer than any eye can tell.
+_TWIN_ATOL = 1e-3
 _ORDERS = ("#B22222", "#1F6F8B", "#7A6A00")
-_SHOWN_BRACKETS = 4
-_METHOD_TITLES = {
-    PEAK_METHOD: r"largest $\xi$",
-    CROSSING_METHOD: "classifier",
-}
+_WIDTH_INCHES, _PANEL_INCHES, _MARGIN_INCHES = 12.4, 3.0, 1.0
 
 
 def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
@@ -57,8 +58,7 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     x = np.asarray([point[coupling] for point in diagram.table.points])
     colours = phase_colours(card)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(12.4, 7.0), layout="constrained")
-        axes = figure.subplots(2, 3, sharex=True).ravel()
+        figure, axes = _panels(diagram, card)
         _orders(axes[0], diagram.table, x, card)
         _invariants(axes[1], diagram.table, x, card)
         _classifier(axes[2], diagram.table, x, card, colours)
@@ -70,7 +70,7 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
             ax.margins(x=0.02)
             _shade(ax, diagram, x, colours)
             for known in card.known_transitions(coupling, diagram.table.points[0].as_dict()):
-                ax.axvline(known.value, color="crimson", ls="--", lw=1.0, zorder=-1)
+                ax.axvline(known.value, color=LITERATURE, ls="--", lw=1.0, zorder=-1)
             _name_phases(ax, diagram, x, card, colours)
         for ax in axes[3:]:
             ax.set_xlabel(symbol(coupling))
@@ -80,19 +80,38 @@ def line_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
     return figure
 
 
+def _panels(diagram: PhaseDiagram, card: StudyCard) -> tuple[Figure, list[Axes]]:
+    """Six panels in two rows; below them a strip of the estimates of each boundary."""
+    methods = shown_methods(diagram.boundaries)
+    strip = _MARGIN_INCHES + METHOD_INCHES * len(methods) if methods else 0.0
+    figure = Figure(
+        figsize=(12.4, 2 * _PANEL_INCHES + _MARGIN_INCHES + strip), layout="constrained"
+    )
+    heights = [_PANEL_INCHES, _PANEL_INCHES, *([strip] if methods else [])]
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    axes: list[Axes] = []
+    for row in range(2):
+        cells = grid[row].subgridspec(1, 3)
+        for column in range(3):
+            axes.append(figure.add_subplot(cells[column], sharex=axes[0] if axes else None))
+    for ax in axes[:3]:
+        ax.tick_params(labelbottom=False)
+    if methods:
+        estimate_strips(figure, grid[2], diagram, card)
+    return figure, axes
+
+
 def _orders(ax: Axes, table: Table, x: FloatArray, card: StudyCard) -> None:
-    for axis, colour in (("x", _X), ("z", _Z)):
-        label = rf"$-\mathcal{{O}}^{axis}$"
-        _curve(ax, table, x, f"string_{axis}_infinite", colour, f"{label}, infinite", "-o")
-        _curve(
-            ax, table, x, f"string_{axis}_finite", colour, f"{label}, open chain", ":s", hollow=True
-        )
-    for row, order in enumerate(card.orders):
-        colour, name = _ORDERS[row % len(_ORDERS)], f"order_{slug(order.name)}"
-        _curve(ax, table, x, f"{name}_infinite", colour, f"{order.name}, infinite", "-^")
-        _curve(
-            ax, table, x, f"{name}_finite", colour, f"{order.name}, open chain", ":v", hollow=True
-        )
+    for axis, colour in _AXES.items():
+        if axis == "y" and _is_twin(table, "string_x", "string_y"):
+            continue
+        twin = ", y" if axis == "x" and _is_twin(table, "string_x", "string_y") else ""
+        label = rf"$-\mathcal{{O}}^{{{axis}{twin}}}$"
+        _pair(ax, table, x, f"string_{axis}", colour, label, "os")
+    rest = [(f"string_{slug(s.name)}", s.name) for s in card.strings if s.name not in _AXES]
+    rest += [(f"order_{slug(order.name)}", order.name) for order in card.orders]
+    for row, (name, label) in enumerate(rest):
+        _pair(ax, table, x, name, _ORDERS[row % len(_ORDERS)], label, "^v")
     ax.axhline(0, color=GREY, lw=0.5)
     strings = any(column.name.startswith("string_") for column in table.columns)
     kinds = [*(["string"] if strings else []), *(["local"] if card.orders else [])]
@@ -100,15 +119,56 @@ def _orders(ax: Axes, table: Table, x: FloatArray, card: StudyCard) -> None:
     _legend(ax)
 
 
+def _pair(
+    ax: Axes, table: Table, x: FloatArray, name: str, colour: str, label: str, marks: str
+) -> None:
+    """An order of the infinite states, full, and of the open chains, dotted and hollow."""
+    full, dotted = f"-{marks[0]}", f":{marks[1]}"
+    _curve(ax, table, x, f"{name}_infinite", colour, f"{label}, infinite", full)
+    _curve(ax, table, x, f"{name}_finite", colour, f"{label}, open chain", dotted, hollow=True)
+
+
+def _is_twin(table: Table, one: str, other: str) -> bool:
+    """Whether two observables agree wherever they are, so that one curve would hide the other."""
+    columns = {column.name: column.values for column in table.columns}
+    pairs = [
+        (columns[name], columns[name.replace(one, other)])
+        for name in (f"{one}_infinite", f"{one}_finite")
+        if name in columns and name.replace(one, other) in columns
+    ]
+    return bool(pairs) and all(
+        np.allclose(left, right, atol=_TWIN_ATOL, equal_nan=True) for left, right in pairs
+    )
+
+
 def _classifier(
     ax: Axes, table: Table, x: FloatArray, card: StudyCard, colours: dict[str, str]
 ) -> None:
+    names = {column.name for column in table.columns}
+    if not names.intersection(f"probability_{phase.label}" for phase in card.phases):
+        _susceptibility(ax, table, card)
+        return
     for phase in card.phases:
         name = f"probability_{phase.label}"
         _curve(ax, table, x, name, colours[phase.label], phase.title, "-o", bars=True)
     ax.axhline(0.5, color=GREY, lw=0.5)
     ax.set_ylim(-0.05, 1.05)
     ax.set_ylabel(r"classifier $\langle p_c\rangle$, open chain")
+    _legend(ax)
+
+
+def _susceptibility(ax: Axes, table: Table, card: StudyCard) -> None:
+    """Where there is no classifier: how fast neighbouring states lose their overlap."""
+    coupling = card.varied[0]
+    for line in lines_along(table.points, coupling):
+        section = Section(table=table, rows=line, coupling=coupling, near=0.0)
+        for where, style, label in (("infinite", "-o", "infinite"), ("finite", ":s", "open chain")):
+            middle, logs = susceptibilities(section, where)
+            if np.isfinite(logs).any():
+                face = "black" if where == "infinite" else "white"
+                ax.plot(middle, np.exp(logs), style, color="black", mfc=face, label=label)
+                ax.set_yscale("log")
+    ax.set_ylabel(r"fidelity susceptibility $\chi_F$ per site")
     _legend(ax)
 
 
@@ -167,7 +227,7 @@ def _invariants(ax: Axes, table: Table, x: FloatArray, card: StudyCard) -> None:
 def _growth(ax: Axes, table: Table, x: FloatArray) -> None:
     """Where a study names no symmetry: how states grow with their bond dimension."""
     _curve(ax, table, x, "growth_exponent", "black", r"$\kappa$ of $\xi\sim\chi^\kappa$", "-o")
-    _curve(ax, table, x, "central_charge", _X, r"$c=6\,dS/d\ln\xi$", ":s", hollow=True)
+    _curve(ax, table, x, "central_charge", _AXES["x"], r"$c=6\,dS/d\ln\xi$", ":s", hollow=True)
     ax.axhline(0, color=GREY, lw=0.5)
     ax.set_ylabel("growth with the bond dimension")
     _legend(ax)
@@ -248,21 +308,15 @@ def _name_phases(
 
 def _caption(diagram: PhaseDiagram, card: StudyCard, coupling: str) -> str:
     lines = []
-    found = brackets(diagram.boundaries)
-    for boundary in found[:_SHOWN_BRACKETS]:
-        others = [
-            f"{_METHOD_TITLES[b.method]} {b.value:.3f} ({b.lower:g} to {b.upper:g})"
-            for b in diagram.boundaries
-            if not is_bracket(b) and (b.below, b.above) == (boundary.below, boundary.above)
-        ]
+    if brackets(diagram.boundaries):
+        lines.append("Grey bands: brackets, between whose ends the labels change.")
+    if shown_methods(diagram.boundaries):
         lines.append(
-            f"Grey band: labels change at {boundary.lower:g} < {coupling} < {boundary.upper:g}.  "
-            + ("Other estimates: " + "; ".join(others) + "." if others else "")
+            "Points with bars: our estimates and one standard error, hollow at a finite size, "
+            "filled where carried to infinite length or bond dimension."
         )
-    if len(found) > _SHOWN_BRACKETS:
-        lines.append(f"And {len(found) - _SHOWN_BRACKETS} more grey bands.")
     lines += [
-        f"Red dashes: {known.value:.5f}, {known.citation}."
+        f"Red dashes: literature, {known.value:.5f}, {known.citation}."
         for known in card.known_transitions(coupling, diagram.table.points[0].as_dict())
     ]
     return "\n".join(lines)

@@ -6,14 +6,25 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from phasenet.card import StudyCard
 from phasenet.errors import SettingsError
+from phasenet.phases.boundaries import CROSSING_METHOD, with_estimates
 from phasenet.phases.observables import slug
-from phasenet.plots.style import GREY, STYLE, brackets, fixed_couplings, phase_colours, symbol
-from phasenet.records import PhaseDiagram, Table
+from phasenet.plots.strip import draw_estimate, is_limit
+from phasenet.plots.style import (
+    GREY,
+    LITERATURE,
+    STYLE,
+    brackets,
+    fixed_couplings,
+    phase_colours,
+    symbol,
+)
+from phasenet.records import Boundary1D, PhaseDiagram, Table
 from phasenet.trains.train import FloatArray
 
 _LEGEND_COLUMNS, _CAPTION_WIDTH = 3, 140
@@ -64,12 +75,27 @@ def plane_figure(diagram: PhaseDiagram, card: StudyCard) -> Figure:
         figure.suptitle(
             f"{card.title}:  ${card.hamiltonian}${fixed_couplings(card, table)}", size=11
         )
-        sources = sorted({known.citation for known in card.transitions})
-        note = "Grey bars: brackets between points of different phases.  "
-        crosses = "Red crosses: " + "; ".join(sources) + "." if sources else ""
-        lines = textwrap.wrap(note + crosses, _CAPTION_WIDTH)
-        figure.supxlabel("\n".join(lines), size=8.5, x=0.01, ha="left")
+        figure.supxlabel(_caption(diagram, card), size=8.5, x=0.01, ha="left")
     return figure
+
+
+def _caption(diagram: PhaseDiagram, card: StudyCard) -> str:
+    note = "Grey bars: brackets between points of different phases.  "
+    drawn = sorted({b.method for b in _estimates(diagram)})
+    if drawn:
+        note += f"Circles with bars: our estimates and one standard error ({', '.join(drawn)}).  "
+    sources = sorted({known.citation for known in card.transitions})
+    crosses = "Red crosses: literature, " + "; ".join(sources) + "." if sources else ""
+    return "\n".join(textwrap.wrap(note + crosses, _CAPTION_WIDTH))
+
+
+def _estimates(diagram: PhaseDiagram) -> list[Boundary1D]:
+    """One estimate of each boundary, of infinite size if there is one: a plane has room for one."""
+    found = []
+    for _, estimates in with_estimates(diagram.boundaries):
+        physical = [b for b in estimates if b.method != CROSSING_METHOD]
+        found += sorted(physical, key=lambda b: not is_limit(b))[:1]
+    return found
 
 
 def _order_panel(card: StudyCard, table: Table) -> tuple[str, str, Any]:
@@ -96,6 +122,7 @@ def _class_panel(card: StudyCard, table: Table) -> tuple[str, str, Any]:
 def _labels(ax: Axes, diagram: PhaseDiagram, card: StudyCard, x: FloatArray, y: FloatArray) -> None:
     labels = np.asarray(diagram.table.labels)
     colours = phase_colours(card)
+    _regions(ax, labels, card, x, y)
     for phase in card.phases:
         here = labels == phase.label
         gapless = phase.central_charge is not None
@@ -108,8 +135,39 @@ def _labels(ax: Axes, diagram: PhaseDiagram, card: StudyCard, x: FloatArray, y: 
         ends = [{**boundary.at, boundary.coupling: v} for v in (boundary.lower, boundary.upper)]
         along_x, along_y = ([end[name] for end in ends] for name in reversed(card.varied))
         ax.plot(along_x, along_y, "-", color=GREY, lw=4, alpha=0.5, zorder=1)
+    for boundary in _estimates(diagram):
+        place = {**boundary.at, boundary.coupling: boundary.value}
+        across, up = card.varied[1], card.varied[0]
+        draw_estimate(ax, boundary, (place[across], place[up]), along_x=boundary.coupling == across)
     # Above the axes, in as many rows as are needed.
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=_LEGEND_COLUMNS)
+
+
+def _regions(ax: Axes, labels: Any, card: StudyCard, x: FloatArray, y: FloatArray) -> None:
+    """Cells around the points of each phase, and its name near their middle."""
+    columns, rows = np.unique(x), np.unique(y)
+    for phase in card.phases:
+        here = labels == phase.label
+        if not here.any():
+            continue
+        colour = phase_colours(card)[phase.label]
+        cells = np.full((len(rows), len(columns)), np.nan)
+        cells[np.searchsorted(rows, y[here]), np.searchsorted(columns, x[here])] = 1.0
+        ax.pcolormesh(
+            columns, rows, cells, cmap=ListedColormap([colour]), shading="nearest", alpha=0.18
+        ).set_zorder(-3)
+        distance = np.hypot((x - x[here].mean()) / np.ptp(x), (y - y[here].mean()) / np.ptp(y))
+        middle = int(np.argmin(np.where(here, distance, np.inf)))
+        ax.annotate(
+            phase.title,
+            (x[middle], y[middle]),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            weight="bold",
+            color=colour,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )
 
 
 def _map(
@@ -144,4 +202,4 @@ def _mark(
 ) -> None:
     place = {**at, coupling: value}
     if across in place and up in place:
-        ax.plot(place[across], place[up], "x", color="crimson", ms=7, mew=2)
+        ax.plot(place[across], place[up], "x", color=LITERATURE, ms=7, mew=2)

@@ -14,6 +14,7 @@ from phasenet.storage.atomic import atomic_path
 # Okabe and Ito's palette: distinguishable with all common forms of colour blindness.
 _PHASES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#555555"
+LITERATURE = "crimson"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.labelsize": 9,

@@ -8,7 +8,10 @@ from phasenet.phases.boundaries import (
     LABEL_METHOD,
     PEAK_METHOD,
     boundaries,
+    shown_boundary,
+    with_estimates,
 )
+from phasenet.phases.located import SUSCEPTIBILITY_METHOD
 from phasenet.points import Grid, ParameterPoint
 from phasenet.records import Column, Table
 
@@ -109,7 +112,10 @@ def test_the_peak_of_the_correlation_length():
     xi = [1, 2, 5, 9, 6, 1]
     found = boundaries(table(line(), LABELS, correlation_length=xi), ("D",))
     (peak,) = by_method(found, PEAK_METHOD)
-    assert (peak.lower, peak.value, peak.upper) == (0.9, 1.0, 1.1)
+    assert 0.95 < peak.value < 1.05
+    assert peak.lower <= peak.value <= peak.upper
+    assert 0 < peak.error < 0.1001
+    assert peak.error_bar == peak.error
     assert (peak.below, peak.above) == ("haldane", "large_d")
 
 
@@ -118,8 +124,11 @@ def test_each_transition_has_its_own_peak():
     xi = [1, 3, 9, 3, 1, 3, 8, 3, 1]
     labels = ["a", "a", "", "b", "b", "b", "", "c", "c"]
     found = boundaries(table(line(d), labels, correlation_length=xi), ("D",))
-    peaks = [(b.below, b.value) for b in by_method(found, PEAK_METHOD)]
-    assert peaks == [("a", 2.0), ("b", 6.0)]
+    peaks = by_method(found, PEAK_METHOD)
+    assert [b.below for b in peaks] == ["a", "b"]
+    assert [b.value for b in peaks] == pytest.approx([2.0, 6.0], abs=1e-9)
+    groups = with_estimates(found)
+    assert [[b.method for b in group] for _, group in groups] == [[PEAK_METHOD]] * 2
 
 
 @pytest.mark.parametrize("xi", [[9, 8, 5, 4, 3, 1], [1, 2, 3, 4, 5, 9], [np.nan] * 6])
@@ -156,3 +165,81 @@ def test_rows_without_the_classifier_do_not_disturb_its_crossing():
     logits[-1] = np.nan
     found = boundaries(table(line(), LABELS, logit_haldane=logits, logit_large_d=-logits), ("D",))
     assert by_method(found, CROSSING_METHOD)[0].value == pytest.approx(0.8)
+
+
+def test_the_classifier_has_no_error_because_its_bias_is_unknown():
+    d = np.asarray(D)
+    found = boundaries(
+        table(line(), LABELS, logit_haldane=4 - 5 * d, logit_large_d=5 * d - 4), ("D",)
+    )
+    (crossing,) = by_method(found, CROSSING_METHOD)
+    assert np.isnan(crossing.error)
+    assert shown_boundary(crossing) == "0.800 (0.5 to 0.9)"
+    assert "bias of the classifier is unknown" in crossing.note
+
+
+@pytest.mark.parametrize(("where", "which"), [("infinite", ""), ("finite", ", open chain")])
+def test_the_fidelity_of_neighbours_has_its_peak_between_points(where, which):
+    values = -1e-3 * np.array([1.0, 2.0, 9.0, 3.0, 1.0, np.nan])
+    points, labels = line(range(6)), ("a", "a", "", "b", "b", "b")
+    found = boundaries(table(points, labels, **{f"fidelity_D_{where}": values}), ("D",))
+    (peak,) = by_method(found, SUSCEPTIBILITY_METHOD + which)
+    assert 2.0 < peak.value < 3.0
+    assert len(found) == 2
+
+
+def test_strings_and_their_trivial_partners_cross():
+    d = np.linspace(0.0, 2.0, 9)
+    found = boundaries(
+        table(
+            line(d),
+            ["a"] * 4 + [""] + ["b"] * 4,
+            string_z_finite=0.4 - 0.2 * d,
+            string_z_ends_1_finite=0.19 * d,
+        ),
+        ("D",),
+    )
+    (crossing,) = by_method(found, "string order z equals its trivial partner, open chain")
+    assert crossing.value == pytest.approx(0.4 / 0.39)
+
+
+def test_an_order_sets_in_where_it_is_gone_on_the_other_side():
+    h = np.linspace(0.3, 1.5, 13)
+    order = np.where(h < 0.95, np.abs(0.95 - h) ** 0.25, 0.0)
+    found = boundaries(
+        table(line(h), ["a" if x < 0.95 else "b" for x in h], order_dimer_order_infinite=order),
+        ("D",),
+    )
+    (onset,) = by_method(found, "dimer order onset")
+    assert abs(onset.value - 0.95) <= 2 * onset.error + 1e-6
+    assert onset.note.startswith("exponent = 0.25")
+
+
+def test_estimates_of_one_transition_do_not_see_the_next():
+    d = np.linspace(0.0, 2.0, 21)
+    xi = 1 / (np.abs(d - 0.5) + 0.05) + 3 / (np.abs(d - 1.5) + 0.05)
+    labels = ["a" if x < 0.45 else "b" if 0.55 < x < 1.45 else "c" if x > 1.55 else "" for x in d]
+    found = boundaries(table(line(d), labels, correlation_length=xi), ("D",))
+    values = [b.value for b in by_method(found, PEAK_METHOD)]
+    assert values == pytest.approx([0.5, 1.5], abs=0.02)
+
+
+def test_a_point_that_is_there_twice_counts_once():
+    points, labels = line(), LABELS
+    xi = [1, 2, 5, 9, 6, 1]
+    once = boundaries(table(points, labels, correlation_length=xi), ("D",))
+    twice = boundaries(
+        table([*points, *points], [*labels, *labels], correlation_length=[*xi, *([99] * 6)]),
+        ("D",),
+    )
+    assert [vars(b) for b in twice[1:]] == [vars(b) for b in once[1:]]
+
+
+def test_other_tables_may_have_few_or_no_points_on_a_line():
+    main = table(line(), LABELS, correlation_length=[1, 2, 5, 9, 6, 1])
+    alone = boundaries(main, ("D",))
+    empty = table(line(Delta=2.0), LABELS, length_finite=[16] * 6)
+    short = table(line((2.0, 3.0)), ("a", "b"), length_finite=[24] * 2)
+    beyond = table(line((7.0, 8.0)), ("a", "b"), max_bond_infinite=[64] * 2)
+    found = boundaries(main, ("D",), [empty, short, beyond])
+    assert [b.method for b in found] == [b.method for b in alone]
