@@ -1,34 +1,16 @@
-"""What ``measure`` writes about a state: named numbers with units and errors."""
+"""What ``measure`` writes about a state: named numbers and arrays with units and errors."""
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from phasenet.criteria import Order
-from phasenet.errors import ShapeError
-from phasenet.phases.conditional import conditional_bulk_string_order
-from phasenet.phases.criticality import Criticality, Verdict
-from phasenet.phases.entanglement import entropies
-from phasenet.phases.local_orders import local_orders
-from phasenet.phases.orders import MeasuredOrder, chain_order
-from phasenet.phases.spins import Axis, is_integer_spin
-from phasenet.phases.spt import Invariant
-from phasenet.phases.strings import (
-    bulk_string_order,
-    string_order_limit,
-)
-from phasenet.points import ParameterPoint
-from phasenet.records import Column, TensorizedClassifier
-from phasenet.trains.correlation import correlation_length
-from phasenet.trains.diagonal import diagonal_expectation
-from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import TensorTrain
-
-_AXES: tuple[Axis, ...] = ("x", "z")
-_LARGEST_ERROR = 0.1
+from phasenet.phases.estimates import Estimate
+from phasenet.records import Column, Curve
+from phasenet.trains.train import Array, FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +32,55 @@ class Quantity:
     error: float = math.nan
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Profile:
+    """One array of one state.
+
+    Parameters
+    ----------
+    name, unit, meaning, axes
+        As in :class:`phasenet.records.Curve`.
+    values
+        Real, with one axis for each name of an axis.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    axes: tuple[str, ...]
+    values: FloatArray
+
+
+Named = TypeVar("Named", Quantity, Profile)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observed:
+    """What was read off one state.
+
+    Parameters
+    ----------
+    quantities, profiles
+        Numbers and arrays, each name once.
+    sentences
+        What a reader must know of them.
+
+    >>> len((Observed(sentences=("no spins",)) + Observed()).sentences)
+    1
+    """
+
+    quantities: tuple[Quantity, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    sentences: tuple[str, ...] = ()
+
+    def __add__(self, other: "Observed") -> "Observed":
+        return Observed(
+            quantities=self.quantities + other.quantities,
+            profiles=self.profiles + other.profiles,
+            sentences=self.sentences + other.sentences,
+        )
+
+
 def slug(name: str) -> str:
     """Name of an invariant or an order as a column.
 
@@ -59,255 +90,46 @@ def slug(name: str) -> str:
     return "_".join(re.findall(r"\w+", name.lower()))
 
 
-def entanglement_quantities(train: TensorTrain | InfiniteTrain) -> list[Quantity]:
-    """Observables that need no spin: of a state of any local degrees of freedom."""
-    if isinstance(train, TensorTrain):
-        return [
-            Quantity(
-                name="entropy_finite",
-                unit="nat",
-                meaning="von Neumann entropy of the middle bond of the open chain",
-                value=float(entropies(train)[(train.length - 1) // 2]),
-            )
-        ]
-    return [
-        Quantity(
-            name="entropy_infinite",
-            unit="nat",
-            meaning="von Neumann entropy of the bond left of the cell",
-            value=float(entropies(train)[0]),
-        ),
-        Quantity(
-            name="correlation_length",
-            unit="site",
-            meaning="correlation length of the infinite state, from below at finite max_bond",
-            value=correlation_length(train),
-        ),
-    ]
+def number(name: str, meaning: str, value: float, unit: str = "1") -> Quantity:
+    """Quantity without an error, of a value of any numeric type.
 
-
-def infinite_quantities(train: InfiniteTrain, found: Sequence[Invariant]) -> list[Quantity]:
-    """Observables of an infinite ground state.
-
-    Parameters
-    ----------
-    train
-        State of spins in the z basis.
-    found
-        Its invariants.
+    >>> number("spin", "S of each site", np.float64(0.5)).value
+    0.5
     """
-    orders = local_orders(train)
-    result = [
-        *entanglement_quantities(train),
-        Quantity(
-            name="quadrupole_infinite",
-            unit="1",
-            meaning="<(S^z)^2> averaged over the cell",
-            value=float(orders.quadrupole.mean()),
-        ),
-        Quantity(
-            name="staggered_magnetisation_infinite",
-            unit="1",
-            meaning="mean of (-1)^i <S^z_i> over the cell",
-            value=float(orders.staggered),
-        ),
-    ]
-    result += _invariant_quantities(found, "infinite")
-    if is_integer_spin(train.site_dims[0]):
-        result += [
-            Quantity(
-                name=f"string_{axis}_infinite",
-                unit="1",
-                meaning=f"-O^{axis} at infinite distance",
-                value=string_order_limit(train, axis),
-            )
-            for axis in _AXES
-        ]
-    return result
+    return Quantity(name=name, unit=unit, meaning=meaning, value=float(value))
 
 
-def finite_quantities(train: TensorTrain, found: Sequence[Invariant]) -> list[Quantity]:
-    """Observables of an open chain of spins.
+def estimated(name: str, meaning: str, estimate: Estimate, unit: str = "1") -> Quantity:
+    """Quantity of an estimate; what is exact has no error.
 
-    Parameters
-    ----------
-    train
-        State of spins in the z basis.
-    found
-        Its invariants.
+    >>> print(estimated("O", "a string", Estimate(value=1.0, error=0.0, method="exact")).error)
+    nan
     """
-    orders = local_orders(train)
-    bulk = slice(train.length // 4, train.length - train.length // 4)
-    result = [
-        *entanglement_quantities(train),
-        Quantity(
-            name="quadrupole_finite",
-            unit="1",
-            meaning="<(S^z)^2> averaged over the middle half of the open chain",
-            value=float(orders.quadrupole[bulk].mean()),
-        ),
-    ]
-    result += _invariant_quantities(found, "finite")
-    if is_integer_spin(train.site_dims[0]):
-        result += [
-            Quantity(
-                name=f"string_{axis}_finite",
-                unit="1",
-                meaning=f"-O^{axis} averaged over pairs of sites in two blocks of the bulk",
-                value=bulk_string_order(train, axis),
-            )
-            for axis in _AXES
-        ]
-    return result
+    error = estimate.error if estimate.error > 0.0 else math.nan
+    return Quantity(
+        name=name, unit=unit, meaning=meaning, value=float(estimate.value), error=float(error)
+    )
 
 
-def order_quantities(found: Sequence[MeasuredOrder]) -> list[Quantity]:
-    """Local orders of an infinite state."""
-    return [
-        Quantity(
-            name=f"order_{slug(order.name)}_infinite",
-            unit="1",
-            meaning=f"{order.name} from correlations at a long distance; broken > "
-            f"{order.threshold:g}",
-            value=order.value,
-        )
-        for order in found
-    ]
+def profile(
+    name: str, meaning: str, axes: Sequence[str], values: Array, unit: str = "1"
+) -> Profile:
+    """Profile of an array of any numeric type.
 
-
-def chain_order_quantities(train: TensorTrain, orders: Sequence[Order]) -> list[Quantity]:
-    """Local orders of an open chain, from correlations between two blocks of its bulk."""
-    return [
-        Quantity(
-            name=f"order_{slug(order.name)}_finite",
-            unit="1",
-            meaning=f"{order.name} from correlations between two blocks of the bulk",
-            value=chain_order(train, order),
-        )
-        for order in orders
-    ]
-
-
-def criticality_quantities(found: Criticality) -> list[Quantity]:
-    """How an infinite state grows with its bond dimension; NaN where that is not known."""
-    gapped = found.verdict is Verdict.GAPPED
-    return [
-        Quantity(
-            name="critical",
-            unit="1",
-            meaning="1 if the state grows with its bond dimension as a critical one, 0 if gapped",
-            value=math.nan if found.verdict is Verdict.UNDETERMINED else float(not gapped),
-        ),
-        Quantity(
-            name="growth_exponent",
-            unit="1",
-            meaning="kappa of xi ~ max_bond^kappa over the last doubling of max_bond",
-            value=found.growth,
-        ),
-        Quantity(
-            name="central_charge",
-            unit="1",
-            meaning="6 dS / d ln xi over the last doubling of max_bond; none if gapped",
-            value=math.nan if gapped else found.central_charge,
-        ),
-    ]
-
-
-def classifier_quantities(
-    state: TensorTrain, classifier: TensorizedClassifier, point: ParameterPoint
-) -> list[Quantity]:
-    """The tensorized classifier as an observable of an open chain, by exact contraction.
-
-    Parameters
-    ----------
-    state
-        Open chain of the length that the classifier was made for.
-    classifier
-        Its logits and probabilities as trains.
-    point
-        Couplings of the state, which choose the error of the probabilities.
-
-    Raises
-    ------
-    ShapeError
-        The chain has another length or other local states than the classifier.
+    >>> profile("m", "magnetisation", ["site"], np.arange(2)).values.tolist()
+    [0.0, 1.0]
     """
-    logits, probabilities = classifier.logits.train, classifier.probabilities.train
-    _check_same_sites(state, logits)
-    score = np.asarray(diagonal_expectation(state, logits))
-    weight = np.asarray(diagonal_expectation(state, probabilities))
-    weight_error, string_error = classifier.errors_at(point)
-    result: list[Quantity] = []
-    for index, label in enumerate(classifier.classes):
-        result += [
-            Quantity(
-                name=f"logit_{label}",
-                unit="1",
-                meaning=f"expectation of the logit of class {label}",
-                value=float(score[index]),
-            ),
-            Quantity(
-                name=f"probability_{label}",
-                unit="1",
-                meaning=f"expectation of the probability of class {label}; error: tensorization",
-                value=float(weight[index]),
-                error=float(weight_error[index]),
-            ),
-        ]
-    if not is_integer_spin(max(state.site_dims)):
-        return result
-    string = conditional_bulk_string_order(state, probabilities)
-    # Error of the quotient <p O>/<p>; where few shots belong to the class it says nothing.
-    quotient_error = (string_error + np.abs(string) * weight_error) / np.maximum(weight, 1e-300)
-    known = quotient_error < _LARGEST_ERROR
-    for index, label in enumerate(classifier.classes):
-        result.append(
-            Quantity(
-                name=f"string_z_given_{label}",
-                unit="1",
-                meaning=f"-O^z of the snapshots called {label}, bulk; error: tensorization",
-                value=float(string[index]) if known[index] else math.nan,
-                error=float(quotient_error[index]) if known[index] else math.nan,
-            )
-        )
-    return result
-
-
-def _check_same_sites(state: TensorTrain, logits: TensorTrain) -> None:
-    if state.site_dims != logits.site_dims:
-        raise ShapeError(
-            f"the state has {state.length} sites of dimension {max(state.site_dims)}, the "
-            f"classifier {logits.length} of {max(logits.site_dims)}; measure it without --train, "
-            "or with a classifier of its length"
-        )
-
-
-def _invariant_quantities(found: Sequence[Invariant], where: str) -> list[Quantity]:
-    result = []
-    span = "cell" if where == "infinite" else "two sites"
-    for invariant in found:
-        result += [
-            Quantity(
-                name=f"{slug(invariant.name)}_{where}",
-                unit="1",
-                meaning=f"SPT invariant of {invariant.name} ({invariant.cut}); 0 if undetermined",
-                value=float(invariant.value),
-            ),
-            Quantity(
-                name=f"{slug(invariant.name)}_eta_{where}",
-                unit="1",
-                meaning=f"|eta| of {invariant.name}, per {span}; 1 if the state is symmetric",
-                value=float(invariant.eta),
-            ),
-        ]
-    return result
+    values = np.ascontiguousarray(np.real(values), dtype=np.float64)
+    return Profile(name=name, unit=unit, meaning=meaning, axes=tuple(axes), values=values)
 
 
 def columns_of(rows: Sequence[Mapping[str, Quantity]]) -> tuple[Column, ...]:
-    """Columns of a table from the quantities of each row, NaN where a row lacks one."""
-    kinds: dict[str, Quantity] = {}
-    for row in rows:
-        kinds = {**row, **kinds} if len(row) > len(kinds) else {**kinds, **row}
+    """Columns of a table from the quantities of each row, NaN where a row lacks one.
+
+    >>> rows = [{"energy": number("energy", "per site", -1.4, "J")}, {}]
+    >>> columns_of(rows)[0].values.tolist()
+    [-1.4, nan]
+    """
     missing = Quantity(name="", unit="", meaning="", value=math.nan)
     return tuple(
         Column(
@@ -317,5 +139,43 @@ def columns_of(rows: Sequence[Mapping[str, Quantity]]) -> tuple[Column, ...]:
             values=np.asarray([row.get(name, missing).value for row in rows]),
             errors=np.asarray([row.get(name, missing).error for row in rows]),
         )
-        for name, kind in kinds.items()
+        for name, kind in _kinds(rows).items()
     )
+
+
+def curves_of(rows: Sequence[Mapping[str, Profile]]) -> tuple[Curve, ...]:
+    """Curves of a table from the profiles of each row, empty where a row lacks one.
+
+    >>> rows = [{}, {"m": profile("m", "magnetisation", ["site"], np.ones(2))}]
+    >>> [array.tolist() for array in curves_of(rows)[0].values]
+    [[], [1.0, 1.0]]
+    """
+    return tuple(
+        Curve(
+            name=name,
+            unit=kind.unit,
+            meaning=kind.meaning,
+            axes=kind.axes,
+            values=tuple(
+                row[name].values if name in row else np.zeros((0,) * len(kind.axes)) for row in rows
+            ),
+        )
+        for name, kind in _kinds(rows).items()
+    )
+
+
+def by_name(found: Iterable[Named]) -> dict[str, Named]:
+    """Quantities or profiles by their names.
+
+    >>> list(by_name([number("energy", "per site", -1.4, "J")]))
+    ['energy']
+    """
+    return {one.name: one for one in found}
+
+
+def _kinds(rows: Sequence[Mapping[str, Named]]) -> dict[str, Named]:
+    """One example of each name, in an order that most rows share."""
+    kinds: dict[str, Named] = {}
+    for row in rows:
+        kinds = {**row, **kinds} if len(row) > len(kinds) else {**kinds, **row}
+    return kinds

@@ -76,7 +76,7 @@ def run(
     folder = RunFolder(root=root, name=study.name)
     found = find_states(study, study_path, root, engine=engine, reporter=reporter, retry=retry)
     made: list[Path] = []
-    for step in _steps(found.paths, folder, study.card(), reporter):
+    for step in _steps(found.paths, folder, study.card(), reporter, engine.workers):
         product = step.product()
         if not product.is_done():
             step.make(product)
@@ -98,7 +98,11 @@ def plan(study: Study, study_path: Path, root: Path) -> list[str]:
 
 
 def _steps(
-    states: Sequence[Path], folder: RunFolder, card: StudyCard, reporter: Reporter
+    states: Sequence[Path],
+    folder: RunFolder,
+    card: StudyCard,
+    reporter: Reporter,
+    workers: int = 1,
 ) -> list[_Step]:
     snapshots, network = folder.file(Kind.SNAPSHOTS), folder.file(Kind.NETWORK)
     trains, table = folder.file(Kind.TRAIN), folder.file(Kind.TABLE)
@@ -122,7 +126,9 @@ def _steps(
         _Step(
             path=table,
             product=lambda: table_product(states, trains, table, card),
-            make=lambda product: measure(states, trains, product, card, reporter=reporter),
+            make=lambda product: measure(
+                states, trains, product, card, reporter=reporter, workers=workers
+            ),
         ),
         _Step(
             path=diagram,

@@ -8,8 +8,9 @@ from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
-from phasenet.pipeline.measure import foreign_table
+from phasenet.pipeline.measure import MeasurePlan
 from phasenet.pipeline.reporting import SilentReporter
+from phasenet.pipeline.tabulated import measured_lines, observable_lines
 from phasenet.records import DmrgOutcome, GroundState
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
@@ -31,7 +32,9 @@ def describe(path: Path) -> list[str]:
     MissingInputError, FileKindError
     """
     if path.is_file() and is_tenpy_file(path):
-        lines = summary.observable_lines(foreign_table([path], reporter=SilentReporter()))
+        plan = MeasurePlan.of([path])
+        measured = plan.carry_out(None, workers=1, reporter=SilentReporter())
+        lines = observable_lines(measured.table)
         return [f"{path}: matrix product state saved with TeNPy", *lines[1:]]
     header = read_header(path)
     return [
@@ -51,7 +54,7 @@ def _content(path: Path, header: Header) -> list[str]:
         Kind.SNAPSHOTS: lambda: summary.snapshot_lines(read_snapshots(path)[1]),
         Kind.NETWORK: lambda: _network_lines(path),
         Kind.TRAIN: lambda: _train_lines(path),
-        Kind.TABLE: lambda: summary.table_lines(read_table(path)[1]),
+        Kind.TABLE: lambda: measured_lines(read_table(path)[1]),
         Kind.CHART: lambda: _chart_lines(path, header.study),
     }
     return readers[header.kind]()

@@ -1,14 +1,21 @@
-"""Tables of observables (``*.table.h5``) and phase diagrams (``*.chart.h5``)."""
+"""Tables of observables (``*.table.h5``) and phase diagrams (``*.chart.h5``).
+
+Numbers are the datasets ``values`` and ``errors`` of shape (column, row). A curve is the dataset
+``curves/NAME`` with all its arrays, row after row, and ``curves/NAME_shapes``; a row without the
+curve has an empty array. Files from before there were curves have none.
+"""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from phasenet.points import ParameterPoint
-from phasenet.records import Boundary1D, Column, PhaseDiagram, Table
+from phasenet.records import Boundary1D, Column, Curve, PhaseDiagram, Table
 from phasenet.storage.container import Content, Scalar, read_content, write_file
 from phasenet.storage.header import Header, Kind
+from phasenet.storage.packing import pack, unpack
 from phasenet.trains.train import Array
 
 
@@ -32,7 +39,7 @@ def read_table(path: Path | str) -> tuple[Header, Table]:
 def write_chart(path: Path, header: Header, diagram: PhaseDiagram) -> Header:
     """Write a phase diagram with the table behind it; return the header as written."""
     arrays, values = _table_parts(diagram.table)
-    values["boundaries"] = json.dumps([{**vars(b), "at": dict(b.at)} for b in diagram.boundaries])
+    values["boundaries"] = json.dumps([_plain(b) for b in diagram.boundaries])
     return write_file(path, header, Content(arrays=arrays, values=values))
 
 
@@ -50,6 +57,12 @@ def read_chart(path: Path | str) -> tuple[Header, PhaseDiagram]:
     )
 
 
+def _plain(boundary: Boundary1D) -> dict[str, Any]:
+    """Values of a boundary; JSON has no NaN, so that a bracket has no error."""
+    values = {**vars(boundary), "at": dict(boundary.at)}
+    return {name: value for name, value in values.items() if value == value}
+
+
 def _table_parts(table: Table) -> tuple[dict[str, Array], dict[str, Scalar]]:
     arrays = {
         "values": np.asarray([column.values for column in table.columns]),
@@ -62,6 +75,11 @@ def _table_parts(table: Table) -> tuple[dict[str, Array], dict[str, Scalar]]:
         "reasons": json.dumps(list(table.reasons)),
         "columns": json.dumps([[c.name, c.unit, c.meaning] for c in table.columns]),
     }
+    if table.curves:
+        curves = [[c.name, c.unit, c.meaning, list(c.axes)] for c in table.curves]
+        values["curves"] = json.dumps(curves)
+        for curve in table.curves:
+            arrays |= pack(_dataset(curve.name), curve.values)
     return arrays, values
 
 
@@ -82,4 +100,22 @@ def _table(content: Content) -> Table:
         labels=tuple(lists["labels"]),
         reasons=tuple(lists["reasons"]),
         columns=columns,
+        curves=_curves(content),
     )
+
+
+def _curves(content: Content) -> tuple[Curve, ...]:
+    return tuple(
+        Curve(
+            name=name,
+            unit=unit,
+            meaning=meaning,
+            axes=tuple(axes),
+            values=unpack(_dataset(name), content.arrays),
+        )
+        for name, unit, meaning, axes in json.loads(str(content.values.get("curves", "[]")))
+    )
+
+
+def _dataset(curve: str) -> str:
+    return f"curves/{curve}"

@@ -100,6 +100,17 @@ def test_numbers_of_a_frozen_state():
     assert state.train.bond_dims == (24, 24)
 
 
+def test_a_table_from_before_there_were_curves():
+    header, table = read_table(FROZEN / "format_1.table.h5")
+    assert (header.id, header.key) == ("7cb9998df9b035e8", "ced26310604b390a")
+    assert table.curves == ()
+    assert len(table.columns) == 32
+    assert table.labels == ("haldane",) * 4 + ("large_d",) * 4
+    assert table.rows[3] == str(table.points[3]) == "D=0.8,Delta=1"
+    assert table.column("string_z_infinite").values[0] == pytest.approx(0.374414, abs=1e-6)
+    assert table.column("probability_haldane").errors[0] > 0.0
+
+
 def test_values_of_a_frozen_function():
     header, found = read_black_box(SAMPLE / "weight.train.h5")
     _, snapshots = read_snapshots(SAMPLE / "haldane.snapshots.h5")

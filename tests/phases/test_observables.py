@@ -6,64 +6,187 @@ import math
 import numpy as np
 import pytest
 
+from phasenet.criteria import SPIN_SYMMETRIES, StringOrder, spin_string
 from phasenet.errors import ShapeError
-from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_cell
+from phasenet.phases.classifier_observables import classifier_quantities
+from phasenet.phases.estimates import Estimate
+from phasenet.phases.exact import aklt_cell, aklt_chain, cluster_chain, large_d_cell, product_cell
 from phasenet.phases.observables import (
+    Observed,
+    Profile,
     Quantity,
-    classifier_quantities,
     columns_of,
-    finite_quantities,
-    infinite_quantities,
+    curves_of,
+    estimated,
     slug,
 )
+from phasenet.phases.phase_observables import (
+    growth_observables,
+    invariant_observables,
+    many_body_observables,
+)
 from phasenet.phases.spt import invariants
+from phasenet.phases.state_observables import (
+    correlation_observables,
+    entanglement_observables,
+    local_observables,
+    size_observables,
+    where,
+)
+from phasenet.phases.string_observables import pair_observables, string_observables
 from phasenet.phases.strings import bulk_blocks
 from phasenet.points import ParameterPoint
 from phasenet.records import TensorizedClassifier, TensorizedFunction
 from phasenet.trains.canonical import right_canonical
+from phasenet.trains.form import state_form
+from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import TensorTrain
 
 LENGTH = 8
 CLASSES = ("haldane", "large_d")
 KNOWN, UNKNOWN = ParameterPoint.of(D=0.0), ParameterPoint.of(D=7.0)
+AXES = [spin_string(axis, 3) for axis in ("x", "y", "z")]
 
 
-def values_of(quantities):
-    assert len({quantity.name for quantity in quantities}) == len(quantities)
-    return {quantity.name: quantity.value for quantity in quantities}
+def everything(state):
+    form = state_form(state)
+    return sum(
+        (
+            size_observables(form),
+            entanglement_observables(form),
+            local_observables(form),
+            string_observables(form, AXES),
+            correlation_observables(form),
+            invariant_observables(invariants(form), where(form)),
+            many_body_observables(form, SPIN_SYMMETRIES, 1),
+        ),
+        Observed(),
+    )
+
+
+def values_of(observed):
+    names = [one.name for one in (*observed.quantities, *observed.profiles)]
+    assert len(set(names)) == len(names)
+    return {quantity.name: quantity.value for quantity in observed.quantities}
 
 
 def test_infinite_aklt_state():
-    cell = aklt_cell()
-    got = values_of(infinite_quantities(cell, invariants(cell)))
+    observed = everything(aklt_cell())
+    got = values_of(observed)
+    assert (got["length_infinite"], got["max_bond_infinite"]) == (1, 2)
     assert got["entropy_infinite"] == pytest.approx(np.log(2), abs=1e-12)
+    assert got["even_degenerate_infinite"] == 1
     assert got["correlation_length"] == pytest.approx(1 / np.log(3), abs=1e-9)
     assert got["quadrupole_infinite"] == pytest.approx(2 / 3, abs=1e-12)
     assert got["staggered_magnetisation_infinite"] == pytest.approx(0.0, abs=1e-12)
-    for axis in ("x", "z"):
+    for axis in "xyz":
         assert got[f"string_{axis}_infinite"] == pytest.approx(4 / 9, abs=1e-9)
+        assert got[f"string_{axis}_ends_1_infinite"] == pytest.approx(0.0, abs=1e-9)
+        assert got[f"structure_{axis}_wavenumber_infinite"] == 0.5
     for name in ("z2xz2", "time_reversal", "bond_inversion"):
         assert got[f"{name}_infinite"] == -1
         assert got[f"{name}_eta_infinite"] == pytest.approx(1.0, abs=1e-9)
+        assert got[f"many_body_{name}_infinite"] == pytest.approx(-1.0, abs=1e-2)
+    profiles = {one.name: one.values for one in observed.profiles}
+    decay = 4 / 3 * (-1 / 3) ** np.arange(1, 65)
+    np.testing.assert_allclose(profiles["correlations_z_infinite"], decay, atol=1e-12)
+    np.testing.assert_allclose(profiles["string_profile_x_infinite"], 4 / 9, atol=1e-12)
+    assert profiles["transfer_moduli"][:2] == pytest.approx([1, 1 / 3])
+    (told,) = observed.sentences
+    assert "x, y, z only with their ends" in told
 
 
 def test_infinite_product_state():
-    cell = large_d_cell()
-    got = values_of(infinite_quantities(cell, invariants(cell)))
+    observed = everything(large_d_cell())
+    got = values_of(observed)
     zero = ("entropy_infinite", "correlation_length", "quadrupole_infinite", "string_z_infinite")
     for name in zero:
         assert got[name] == pytest.approx(0.0, abs=1e-12)
-    assert got["z2xz2_infinite"] == 1
+    assert got["z2xz2_infinite"] == got["string_z_ends_1_infinite"] == 1
+    assert "only without ends" in observed.sentences[0]
 
 
 def test_open_aklt_chain():
-    chain = aklt_chain(24)
-    got = values_of(finite_quantities(chain, invariants(chain)))
+    observed = everything(aklt_chain(24))
+    got = values_of(observed)
     assert got["entropy_finite"] == pytest.approx(np.log(2), abs=1e-4)
     assert got["quadrupole_finite"] == pytest.approx(2 / 3, abs=1e-2)
-    for axis in ("x", "z"):
+    for axis in "xyz":
         assert got[f"string_{axis}_finite"] == pytest.approx(4 / 9, abs=1e-2)
-    assert got["z2xz2_finite"] == got["time_reversal_finite"] == -1
+        assert got[f"string_{axis}_plateau_finite"] == pytest.approx(4 / 9, abs=1e-9)
+    for name in ("z2xz2", "time_reversal", "bond_inversion"):
+        assert got[f"{name}_finite"] == -1
+    shapes = {one.name: one.values.shape for one in observed.profiles}
+    assert shapes["entropies_finite"] == (23,)
+    assert shapes["magnetisation_profile_finite"] == (24,)
+    assert shapes["structure_z_finite"] == shapes["wavenumbers_finite"] == (13,)
+
+
+def test_a_neel_state_is_told_to_be_no_witness():
+    observed = string_observables(state_form(product_cell([0, 2], 3)), AXES)
+    assert values_of(observed)["string_z_infinite"] == pytest.approx(1.0)
+    assert "only z is non-zero: no witness" in observed.sentences[0]
+
+
+def test_strings_that_are_no_spins():
+    form = state_form(cluster_chain(16))
+    stabiliser = StringOrder.parse("Z [X 1] X Z", name="stabiliser")
+    observed = string_observables(form, [stabiliser]) + pair_observables(form, [stabiliser])
+    got = values_of(observed)
+    assert set(got) == {"string_stabiliser_finite", "string_stabiliser_ends_1_finite"}
+    assert got["string_stabiliser_finite"] == pytest.approx(1.0, abs=1e-9)
+    pairs = next(one for one in observed.profiles if "pairs" in one.name)
+    assert pairs.values.shape == (16, 16)
+    assert len(pairs.axes) == 2
+    # Two sites more inside each time; the right end begins with X.
+    np.testing.assert_allclose(pairs.values[2, 3:15:2], 1.0, atol=1e-9)
+    assert np.isnan(pairs.values[2, 4:16:2]).all()
+    assert string_observables(form, []).quantities == ()
+
+
+def test_strings_at_two_kinds_of_bonds_are_read_apart():
+    singlet = (
+        np.array([[[1.0, 0.0], [0.0, 1.0]]]) * np.sqrt(0.5),
+        np.array([[[0.0], [1.0]], [[-1.0], [0.0]]]),
+    )
+    dimers = InfiniteTrain(cores=singlet, schmidt_values=(np.ones(1), np.full(2, np.sqrt(0.5))))
+    strings = [spin_string(axis, 2, start=k, period=2) for k in (0, 1) for axis in ("x", "z")]
+    observed = string_observables(state_form(dimers), strings)
+    first, second = observed.sentences
+    assert "x, z only with their ends" in first
+    assert "x from site 1, z from site 1 only without ends" in second
+    got = values_of(observed)
+    assert got["string_x_infinite"] == pytest.approx(1.0)
+    assert got["string_x_from_site_1_infinite"] == pytest.approx(0.0, abs=1e-12)
+    assert got["string_x_from_site_1_ends_1_infinite"] == pytest.approx(1.0)
+
+
+def test_a_state_on_its_way_through_bond_dimensions():
+    form = state_form(aklt_cell())
+    history = {
+        "max_bond": np.array([1.0]),
+        "correlation_length": np.array([0.5]),
+        "entropy": np.array([0.4]),
+    }
+    curves = {one.name: one.values for one in growth_observables(history, form).profiles}
+    np.testing.assert_allclose(curves["growth_max_bond"], [1, 2])
+    np.testing.assert_allclose(curves["growth_entropy"], [0.4, np.log(2)])
+    np.testing.assert_allclose(curves["growth_correlation_length"], [0.5, 1 / np.log(3)])
+    # The last step may be the state itself; and older files have no history.
+    complete = {
+        name: np.append(values, curves[f"growth_{name}"][1]) for name, values in history.items()
+    }
+    for one in growth_observables(complete, form).profiles:
+        assert one.values.tolist() == curves[one.name].tolist()
+    for one in growth_observables({}, form).profiles:
+        assert one.values.tolist() == curves[one.name][1:].tolist()
+
+
+def test_what_is_exact_has_no_error():
+    exact = estimated("a", "what", Estimate(value=1.0, error=0.0, method="exact"))
+    spread = estimated("a", "what", Estimate(value=1.0, error=0.1, method="plateau"))
+    assert math.isnan(exact.error)
+    assert spread.error == 0.1
 
 
 def random_train(seed, dim, bond, outputs=None):
@@ -206,6 +329,19 @@ def test_columns_have_nan_where_a_row_lacks_the_number():
     np.testing.assert_allclose(by_name["b"].errors, [0.2, np.nan, 0.3])
     assert by_name["c"].meaning == "the c"
     assert columns_of([]) == ()
+
+
+def test_curves_are_empty_where_a_row_lacks_the_array():
+    def row(**values):
+        return {
+            name: Profile(name=name, unit="1", meaning=name, axes=("i", "j"), values=np.array(v))
+            for name, v in values.items()
+        }
+
+    curves = {one.name: one for one in curves_of([row(a=[[1.0, 2.0]]), {}, row(b=[[3.0]])])}
+    assert [array.shape for array in curves["a"].values] == [(1, 2), (0, 0), (0, 0)]
+    assert [array.tolist() for array in curves["b"].values] == [[], [], [[3.0]]]
+    assert curves["b"].axes == ("i", "j")
 
 
 @pytest.mark.parametrize("name", ["Z2xZ2", "time reversal", "bond inversion"])

@@ -16,7 +16,7 @@ from phasenet.cli import export, import_
 from phasenet.errors import FileKindError, MissingInputError, PhasenetError, SettingsError
 from phasenet.groundstates.convert import tenpy_mps
 from phasenet.pipeline.exchange import export_state, exports, imports
-from phasenet.pipeline.measure import is_ours
+from phasenet.pipeline.intake import take_in
 from phasenet.pipeline.product import ordered_states
 from phasenet.pipeline.show import describe
 from phasenet.pipeline.sources import states_by_point
@@ -124,7 +124,7 @@ def test_a_file_of_tenpys_own(bc, tmp_path):
     assert state.outcome is DmrgOutcome.IMPORTED
     assert np.isnan([state.variance, state.truncation]).all()
     assert [charges.tolist() for charges in state.bond_charges] == [[0], [2], [0], [2], [0]]
-    assert is_ours(place)
+    assert take_in([place]).files[0].is_ours
     assert ordered_states([place]) == [place]
     assert states_by_point([place])[state.point][Boundary(bc)].energy == state.energy
     lines = describe(place)

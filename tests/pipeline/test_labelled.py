@@ -157,7 +157,10 @@ def test_spin_half_chains_are_labelled_sampled_and_measured(states, tmp_path):
         )
         assert values[f"z2xz2_{where}"].tolist() == [0] * 3 + [1] * 3 + [-1] * 3
         assert np.isnan(values[f"rival_{where}"]).all()
-        assert not any(name.startswith("string") for name in values)
+    for axis, neel in zip("xyz", (0.0, 0.0, 1.0), strict=True):
+        # From the first site on, which a dimer joins to the second one or not.
+        wanted = [neel] * 3 + [1.0] * 3 + [0.0] * 3
+        np.testing.assert_allclose(values[f"string_{axis}_infinite"], wanted, atol=1e-9)
     assert values["critical"].tolist() == [0.0] * 9
 
 

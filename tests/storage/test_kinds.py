@@ -17,6 +17,7 @@ from phasenet.records import (
     SPLITS,
     Boundary1D,
     Column,
+    Curve,
     DmrgOutcome,
     GroundState,
     PhaseDiagram,
@@ -194,6 +195,15 @@ def table():
         labels=("haldane", "", "large_d"),
         reasons=("one", "two", "three"),
         columns=columns,
+        curves=(
+            Curve(
+                name="string_pairs",
+                unit="1",
+                meaning="all pairs",
+                axes=("i", "j"),
+                values=(np.zeros((0, 0)), np.eye(2), np.array([[np.nan, -0.0, 1e-300]])),
+            ),
+        ),
     )
 
 
