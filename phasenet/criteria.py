@@ -100,9 +100,9 @@ class Order:
 class StringOrder:
     r"""A string order parameter: products of operators at two ends, unitaries in between.
 
-    .. math:: f\, \Big\langle L_1 \dots L_p \, (U_1 \dots U_q)^n \, R_1 \dots R_p \Big\rangle
+    .. math:: f\, \Big\langle L_1 \dots L_p \, (U_1 \dots U_q)^n \, R_1 \dots R_r \Big\rangle
 
-    on consecutive sites, for n = 0, 1, 2, ...; the distance of the ends is p + n q.
+    on consecutive sites, for n = 0, 1, 2, ...; the two ends begin p + n q sites apart.
 
     Parameters
     ----------
@@ -199,17 +199,33 @@ class StringOrder:
         return cls(**{**values, **parts})
 
 
-def spin_string(axis: Literal["x", "y", "z"], site_dim: int) -> StringOrder:
+def spin_string(
+    axis: Literal["x", "y", "z"], site_dim: int, *, start: int = 0, period: int = 1
+) -> StringOrder:
     r"""String order of spins along one axis, as it is quoted.
 
     Integer spins: :math:`-\langle S^a_i \prod R^a_k S^a_j\rangle` (den Nijs, Rommelse, PRB 40, 4709
     (1989)), 4/9 for AKLT. Half-integer spins: with an even number of sites inside, and for spin 1/2
     times 4, so that it is 1 for dimers across both ends (Hida, PRB 45, 2207 (1992)).
 
+    Parameters
+    ----------
+    axis
+        Component a; also the name, unless the string starts at another site than the first.
+    site_dim
+        Number of local states, 2S + 1.
+    start, period
+        As of :class:`StringOrder`; in a chain of dimers it matters which bond the string cuts.
+
     >>> print(spin_string("z", 3), spin_string("z", 2))
     -<Sz [Rz] Sz> -4 <Sz [Rz Rz] Sz>
     """
-    inside = (f"R{axis}",) * (1 if site_dim % 2 else 2)
-    factor = -4.0 if site_dim == 2 else -1.0
-    ends = (f"S{axis}",)
-    return StringOrder(name=axis, left=ends, inside=inside, right=ends, factor=factor)
+    return StringOrder(
+        name=f"{axis} from site {start}" if start else axis,
+        left=(f"S{axis}",),
+        inside=(f"R{axis}",) * (1 if site_dim % 2 else 2),
+        right=(f"S{axis}",),
+        factor=-4.0 if site_dim == 2 else -1.0,
+        start=start,
+        period=period,
+    )

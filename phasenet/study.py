@@ -71,7 +71,7 @@ class Study:
     orders
         Local order parameters that tell which symmetries are broken.
     strings
-        String orders that are measured beside those of the spins.
+        String orders to be measured; by default those of the spins along x, y and z.
     transitions
         Boundaries known from the literature.
     settings

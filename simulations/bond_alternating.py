@@ -14,6 +14,7 @@ import numpy as np
 from tenpy.models.spins import SpinChain
 
 from phasenet import Boundary, Chain, Grid, KnownTransition, ParameterPoint, Phase, Study
+from phasenet.criteria import spin_string
 
 
 def build_model(point: ParameterPoint, chain: Chain) -> Any:
@@ -54,6 +55,8 @@ STUDY = Study(
             *(0.26, 0.27, 0.28, 0.3, 0.33, 0.37, 0.42, 0.48, 0.55, 0.65, 0.8),
         ]
     ),
+    # Which bonds a string cuts tells one dimerisation from the other.
+    strings=tuple(spin_string(a, 3, start=k, period=2) for k in (0, 1) for a in ("x", "z")),
     phases=(
         Phase(
             label="haldane",

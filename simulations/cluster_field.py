@@ -20,7 +20,16 @@ import numpy as np
 from tenpy.models.model import CouplingMPOModel
 from tenpy.networks.site import SpinHalfSite
 
-from phasenet import Chain, Grid, KnownTransition, ParameterPoint, Phase, Study, Symmetry
+from phasenet import (
+    Chain,
+    Grid,
+    KnownTransition,
+    ParameterPoint,
+    Phase,
+    StringOrder,
+    Study,
+    Symmetry,
+)
 
 
 class ClusterChain(CouplingMPOModel):  # type: ignore[misc]
@@ -70,6 +79,17 @@ STUDY = Study(
         ]
     ),
     symmetries=(Symmetry(name="Z2xZ2", kind="commutation", operators=(("Z", "1"), ("1", "Z"))),),
+    strings=tuple(
+        StringOrder(
+            name=f"stabilisers of {which} sites",
+            left=("X",),
+            inside=("Z", "1"),
+            right=("Z", "X"),
+            start=start,
+            period=2,
+        )
+        for start, which in enumerate(("odd", "even"))
+    ),
     phases=(
         Phase(
             label="cluster",

@@ -21,7 +21,17 @@ import numpy as np
 from tenpy.models.model import CouplingMPOModel
 from tenpy.networks.site import SpinHalfSite
 
-from phasenet import Chain, Grid, KnownTransition, Order, ParameterPoint, Phase, Study, Symmetry
+from phasenet import (
+    Chain,
+    Grid,
+    KnownTransition,
+    Order,
+    ParameterPoint,
+    Phase,
+    StringOrder,
+    Study,
+    Symmetry,
+)
 
 
 class ClusterIsingChain(CouplingMPOModel):  # type: ignore[misc]
@@ -78,6 +88,7 @@ STUDY = Study(
     ),
     symmetries=(Symmetry(name="time reversal", kind="time reversal", operators=(("Z",),)),),
     orders=(Order(name="staggered magnetisation", operators=("Y",), wavenumber=0.5),),
+    strings=(StringOrder.parse("X Y [Z Z] Y X", name="parity"),),
     phases=(
         Phase(
             label="antiferromagnet",

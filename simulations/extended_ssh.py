@@ -20,6 +20,7 @@ import numpy as np
 from tenpy.models.spins import SpinChain
 
 from phasenet import Boundary, Chain, Grid, KnownTransition, Order, ParameterPoint, Phase, Study
+from phasenet.criteria import spin_string
 
 
 def build_model(point: ParameterPoint, chain: Chain) -> Any:
@@ -64,6 +65,8 @@ STUDY = Study(
         Jp=[0.2, 0.4, 0.6, 0.8, 0.9, 1.1, 1.25, 1.6, 2.5, 4.0],
     ),
     orders=(Order(name="staggered magnetisation", operators=("Sz",), wavenumber=0.5),),
+    # Which bonds a string cuts tells one dimerisation from the other.
+    strings=tuple(spin_string(a, 2, start=k, period=2) for k in (0, 1) for a in ("x", "z")),
     phases=(
         Phase(
             label="antiferromagnet",

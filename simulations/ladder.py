@@ -28,6 +28,7 @@ from phasenet import (
     Study,
     Symmetry,
 )
+from phasenet.criteria import spin_string
 from phasenet.settings import InfiniteSettings
 
 
@@ -79,6 +80,8 @@ STUDY = Study(
         Symmetry(name="Z2xZ2", kind="commutation", operators=(("Rx",), ("Rz",))),
         Symmetry(name="time reversal", kind="time reversal", operators=(("Ry",),)),
     ),
+    # Which bonds a string cuts tells rungs from legs.
+    strings=tuple(spin_string(a, 2, start=k, period=2) for k in (0, 1) for a in ("x", "z")),
     phases=(
         Phase(
             label="haldane",
