@@ -7,6 +7,30 @@ if TYPE_CHECKING:
     from phasenet.card import KnownTransition, Phase
     from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry
     from phasenet.errors import PhasenetError
+    from phasenet.pipeline.analysis import (
+        as_state,
+        central_charge_of_chain,
+        connected_correlations,
+        correlation_matrix,
+        correlations,
+        entanglement_spectrum,
+        entropies,
+        expectations,
+        fidelity,
+        haegeman_order,
+        local_orders,
+        many_body_invariants,
+        partial_reflection,
+        partial_time_reversal,
+        schmidt_values,
+        spt_invariants,
+        string_order,
+        string_pairs,
+        string_profile,
+        string_report,
+        structure_factor,
+        transfer_spectrum,
+    )
     from phasenet.pipeline.simulate import simulate
     from phasenet.points import Grid, ParameterPoint
     from phasenet.settings import RunSettings
@@ -19,6 +43,7 @@ if TYPE_CHECKING:
     from phasenet.study import Boundary, Chain, Study, load_study
     from phasenet.tensorizer import tensorize
     from phasenet.trains import InfiniteTrain, TensorTrain
+    from phasenet.trains.cells import canonical_cell
 
 __version__ = "0.1.0"
 
@@ -38,6 +63,28 @@ _HOME = {
     "Study": "study",
     "load_study": "study",
     "simulate": "pipeline.simulate",
+    "as_state": "pipeline.analysis",
+    "central_charge_of_chain": "pipeline.analysis",
+    "connected_correlations": "pipeline.analysis",
+    "correlation_matrix": "pipeline.analysis",
+    "correlations": "pipeline.analysis",
+    "entanglement_spectrum": "pipeline.analysis",
+    "entropies": "pipeline.analysis",
+    "expectations": "pipeline.analysis",
+    "fidelity": "pipeline.analysis",
+    "haegeman_order": "pipeline.analysis",
+    "local_orders": "pipeline.analysis",
+    "many_body_invariants": "pipeline.analysis",
+    "partial_reflection": "pipeline.analysis",
+    "partial_time_reversal": "pipeline.analysis",
+    "schmidt_values": "pipeline.analysis",
+    "spt_invariants": "pipeline.analysis",
+    "string_order": "pipeline.analysis",
+    "string_pairs": "pipeline.analysis",
+    "string_profile": "pipeline.analysis",
+    "string_report": "pipeline.analysis",
+    "structure_factor": "pipeline.analysis",
+    "transfer_spectrum": "pipeline.analysis",
     "read_black_box": "storage.trains",
     "read_network": "storage.networks",
     "read_snapshots": "storage.snapshots",
@@ -48,6 +95,7 @@ _HOME = {
     "tensorize": "tensorizer",
     "InfiniteTrain": "trains",
     "TensorTrain": "trains",
+    "canonical_cell": "trains.cells",
 }
 __all__ = [
     "SPIN_SYMMETRIES",
@@ -65,7 +113,22 @@ __all__ = [
     "Study",
     "Symmetry",
     "TensorTrain",
+    "as_state",
+    "canonical_cell",
+    "central_charge_of_chain",
+    "connected_correlations",
+    "correlation_matrix",
+    "correlations",
+    "entanglement_spectrum",
+    "entropies",
+    "expectations",
+    "fidelity",
+    "haegeman_order",
     "load_study",
+    "local_orders",
+    "many_body_invariants",
+    "partial_reflection",
+    "partial_time_reversal",
     "read_black_box",
     "read_network",
     "read_snapshots",
@@ -73,8 +136,16 @@ __all__ = [
     "read_table",
     "read_tenpy_state",
     "read_train",
+    "schmidt_values",
     "simulate",
+    "spt_invariants",
+    "string_order",
+    "string_pairs",
+    "string_profile",
+    "string_report",
+    "structure_factor",
     "tensorize",
+    "transfer_spectrum",
 ]
 
 

@@ -17,6 +17,8 @@ _ZERO_TOL = 1e-14
 # 0: integers; 1: no charge at all.
 _MODULI = (0, 4, 1)
 
+Entries = tuple[IntArray, IntArray, IntArray, int]
+
 
 def bond_charges(cores: Sequence[Array], *, infinite: bool) -> tuple[tuple[IntArray, ...], int]:
     """Charge of each index of all bonds, and the modulus that charges are equal by.
@@ -37,9 +39,10 @@ def bond_charges(cores: Sequence[Array], *, infinite: bool) -> tuple[tuple[IntAr
     >>> [bond.tolist() for bond in bond_charges(neel, infinite=False)[0]]
     [[0], [1], [0]]
     """
-    masks = [np.abs(core) > _ZERO_TOL * np.abs(core).max() for core in cores]
+    bonds = [core.shape[0] for core in cores] + [cores[-1].shape[2]]
+    entries = [_entries(core, _ZERO_TOL) for core in cores]
     for modulus in _MODULI:
-        found = _propagated(masks, modulus, infinite=infinite)
+        found = _propagated(entries, bonds, modulus, infinite=infinite)
         if found is not None:
             return found, modulus
     raise AssertionError("bonds without a charge always fit")
@@ -75,9 +78,10 @@ def graded_cores(
     for core, (left, names), (right, others) in zip(cores, bonds, bonds[1:], strict=False):
         place = {charge: group for group, charge in enumerate(others)}
         steps: dict[Key, int] = {}
+        changes = site_charges(core.shape[1], modulus).tolist()
         for group, charge in enumerate(names):
-            for state, change in enumerate(site_charges(core.shape[1], modulus)):
-                target = int(_reduced(charge + change, modulus))
+            for state, change in enumerate(changes):
+                target = (charge + change) % modulus if modulus else charge + change
                 if target in place:
                     steps[group, state] = place[target]
         result.append(block_core(core, left, right, steps))
@@ -95,16 +99,54 @@ def groups_of(charges: IntArray) -> tuple[Groups, list[int]]:
     return tuple(np.flatnonzero(places == k) for k in range(len(names))), names.tolist()
 
 
+def kept_indices(cores: Sequence[Array], *, infinite: bool) -> tuple[IntArray, ...]:
+    """Indices of all bonds that something leads to and from; those of a dead bond are left out.
+
+    Parameters
+    ----------
+    cores
+        Axes (left, site, right), of an open chain or of one cell.
+    infinite
+        Whether the last bond is the first one again.
+
+    >>> dead = np.array([[[1.0, 0.0]], [[0.0, 0.0]]])
+    >>> print([kept.tolist() for kept in kept_indices([dead], infinite=True)])
+    [[0], [0]]
+    """
+    bonds = [core.shape[0] for core in cores] + [cores[-1].shape[2]]
+    alive = [np.ones(bond, dtype=bool) for bond in bonds]
+    joined = [np.any(core != 0.0, axis=1) for core in cores]
+    left = -1
+    while left != (left := sum(int(bond.sum()) for bond in alive)):
+        for site, pairs in enumerate(joined):
+            alive[site + 1] &= pairs[alive[site]].any(axis=0)
+        for site in reversed(range(len(joined))):
+            alive[site] &= joined[site][:, alive[site + 1]].any(axis=1)
+        if infinite:
+            alive[0] = alive[-1] = alive[0] & alive[-1]
+    return tuple(np.flatnonzero(bond) for bond in alive)
+
+
+def _entries(core: Array, tol: float) -> Entries:
+    """Axes of the entries that are not zero, and the local dimension."""
+    sizes = np.abs(core)
+    rows, states, columns = np.nonzero(sizes > tol * sizes.max(initial=0.0))
+    return rows, states, columns, core.shape[1]
+
+
 def _reduced(charges: IntArray, modulus: int) -> IntArray:
     return np.asarray(charges % modulus if modulus else charges, dtype=np.int64)
 
 
 def _propagated(
-    masks: Sequence[Array], modulus: int, *, infinite: bool
+    entries: Sequence[Entries], bonds: Sequence[int], modulus: int, *, infinite: bool
 ) -> tuple[IntArray, ...] | None:
-    """Charges that all non-zero entries agree with, or None."""
-    bonds = [mask.shape[0] for mask in masks] + [masks[-1].shape[2]]
-    charges = [np.zeros(bond, dtype=np.int64) for bond in bonds]
+    """Charges that all non-zero entries agree with, or None.
+
+    Each index has a charge and counts the ends of the cell that it is away from where the charge is
+    known: the charge of the cell is not, before some index has been reached in two ways.
+    """
+    charges = [np.zeros((bond, 2), dtype=np.int64) for bond in bonds]
     known = [np.zeros(bond, dtype=bool) for bond in bonds]
     shift: int | None = None
     while not all(k.all() for k in (known[:-1] if infinite else known[:1])):
@@ -112,62 +154,81 @@ def _propagated(
         known[0][np.argmin(known[0])] = True
         grown = -1
         while grown != (grown := sum(int(k.sum()) for k in known)):
-            for site, mask in enumerate(masks):
-                _spread(mask, charges, known, site, modulus)
-            for site in reversed(range(len(masks))):
-                _spread_back(masks[site], charges, known, site, modulus)
+            for site, found in enumerate(entries):
+                _spread(found, charges, known, site, modulus)
+            for site in reversed(range(len(entries))):
+                _spread_back(entries[site], charges, known, site, modulus)
             if infinite:
-                shift = _closed(charges, known, shift)
+                _carry(charges, known)
+                shift = _cell_charge(entries, charges, known, modulus) if shift is None else shift
         if not infinite:
             break
         if known[0].all():
             for bond in range(1, len(bonds) - 1):
                 known[bond][:] = True
-    charges = [_reduced(bond, modulus) for bond in charges]
-    if infinite and np.any(_reduced(charges[-1] - charges[0] - (shift or 0), modulus)):
+    final = tuple(_reduced(bond[:, 0] + (shift or 0) * bond[:, 1], modulus) for bond in charges)
+    if infinite and np.any(_reduced(final[-1] - final[0] - (shift or 0), modulus)):
         return None
-    return tuple(charges) if _agree(masks, charges, modulus) else None
+    return final if _agree(entries, final, modulus) else None
 
 
 def _spread(
-    mask: Array, charges: list[IntArray], known: list[Array], site: int, modulus: int
+    entries: Entries, charges: list[IntArray], known: list[Array], site: int, modulus: int
 ) -> None:
     """Charges right of a core from those left of it."""
-    for state, change in enumerate(site_charges(mask.shape[1], modulus)):
-        rows, columns = np.nonzero(mask[:, state] & known[site][:, None])
-        new = ~known[site + 1][columns]
-        charges[site + 1][columns[new]] = charges[site][rows[new]] + change
-        known[site + 1][columns[new]] = True
+    if known[site + 1].all():
+        return
+    rows, states, columns, dim = entries
+    new = known[site][rows] & ~known[site + 1][columns]
+    charges[site + 1][columns[new]] = charges[site][rows[new]]
+    charges[site + 1][columns[new], 0] += site_charges(dim, modulus)[states[new]]
+    known[site + 1][columns[new]] = True
 
 
 def _spread_back(
-    mask: Array, charges: list[IntArray], known: list[Array], site: int, modulus: int
+    entries: Entries, charges: list[IntArray], known: list[Array], site: int, modulus: int
 ) -> None:
-    for state, change in enumerate(site_charges(mask.shape[1], modulus)):
-        rows, columns = np.nonzero(mask[:, state] & known[site + 1][None, :])
-        new = ~known[site][rows]
-        charges[site][rows[new]] = charges[site + 1][columns[new]] - change
-        known[site][rows[new]] = True
+    if known[site].all():
+        return
+    rows, states, columns, dim = entries
+    new = known[site + 1][columns] & ~known[site][rows]
+    charges[site][rows[new]] = charges[site + 1][columns[new]]
+    charges[site][rows[new], 0] -= site_charges(dim, modulus)[states[new]]
+    known[site][rows[new]] = True
 
 
-def _closed(charges: list[IntArray], known: list[Array], shift: int | None) -> int | None:
-    """Carry charges over the end of the cell; return the charge of the cell, once it is known."""
-    both = known[0] & known[-1]
-    if shift is None:
-        if not both.any():
-            return None
-        shift = int((charges[-1] - charges[0])[both][0])
-    for here, there, sign in ((0, -1, 1), (-1, 0, -1)):
+def _carry(charges: list[IntArray], known: list[Array]) -> None:
+    """Carry charges over the end of the cell, which counts."""
+    for here, there, count in ((0, -1, 1), (-1, 0, -1)):
         new = known[here] & ~known[there]
-        charges[there][new] = charges[here][new] + sign * shift
+        charges[there][new] = charges[here][new] + np.array([0, count])
         known[there][new] = True
-    return shift
 
 
-def _agree(masks: Sequence[Array], charges: Sequence[IntArray], modulus: int) -> bool:
-    for mask, before, after in zip(masks, charges, charges[1:], strict=False):
-        for state, change in enumerate(site_charges(mask.shape[1], modulus)):
-            rows, columns = np.nonzero(mask[:, state])
-            if np.any(_reduced(after[columns] - before[rows] - change, modulus)):
-                return False
+def _cell_charge(
+    entries: Sequence[Entries], charges: list[IntArray], known: list[Array], modulus: int
+) -> int | None:
+    """Charge of the cell, from the first index that has been reached in two ways."""
+    ends = known[-1] & known[0]
+    pairs: list[IntArray] = [charges[-1][ends] - charges[0][ends] - np.array([0, 1])]
+    for (rows, states, columns, dim), left, right, before, after in zip(
+        entries, charges, charges[1:], known, known[1:], strict=False
+    ):
+        both = before[rows] & after[columns]
+        step = right[columns[both]] - left[rows[both]]
+        step[:, 0] -= site_charges(dim, modulus)[states[both]]
+        pairs.append(step)
+    for excess, count in np.concatenate(pairs):
+        if count:
+            return int(-excess // count)
+    return None
+
+
+def _agree(entries: Sequence[Entries], charges: Sequence[IntArray], modulus: int) -> bool:
+    for (rows, states, columns, dim), before, after in zip(
+        entries, charges, charges[1:], strict=False
+    ):
+        change = site_charges(dim, modulus)[states]
+        if np.any(_reduced(after[columns] - before[rows] - change, modulus)):
+            return False
     return True

@@ -20,16 +20,15 @@ from phasenet.trains.blocks import (
     diagonal_environment,
     through,
 )
-from phasenet.trains.canonical import schmidt_form
-from phasenet.trains.charges import bond_charges, graded_cores
+from phasenet.trains.cells import canonical_cell, canonical_defect
+from phasenet.trains.chains import SCHMIDT_FLOOR, chain_form
+from phasenet.trains.charges import bond_charges, graded_cores, kept_indices
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, IntArray, TensorTrain
 
 # Off the canonical form by less, cores are taken as they are: DMRG leaves 1e-12.
 _CANONICAL_ATOL = 1e-9
 _INFINITE_ATOL = 1e-6
-# Smaller Schmidt values are directions of rounding noise.
-_SCHMIDT_FLOOR = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,12 +105,13 @@ State = TensorTrain | InfiniteTrain | StateForm
 def state_form(state: State) -> StateForm:
     """Canonical form of a state, which need not be normalised or canonical; a form stays as it is.
 
-    Charges that the cores have are kept: an open chain is made canonical block by block.
+    Charges that the cores have are kept, and cores that are canonical already, to the last bit.
 
     Raises
     ------
     ShapeError
-        The state has an output leg or norm zero, or is infinite and not canonical.
+        The state has an output leg or norm zero, or an entry that is not finite; or it is infinite
+        and its cell has no canonical form, see :func:`phasenet.trains.cells.canonical_cell`.
 
     >>> form = state_form(TensorTrain(cores=(np.ones((1, 2, 1)),) * 3))
     >>> print(form.length, form.modulus, form.schmidt_values[1].round(6).tolist())
@@ -123,41 +123,63 @@ def state_form(state: State) -> StateForm:
         return _infinite_form(state)
     if state.output_site is not None:
         raise ShapeError(f"the state has an output leg at site {state.output_site}; wanted none")
-    charges, modulus = bond_charges(state.cores, infinite=False)
-    blocks = graded_cores(state.cores, charges, modulus, infinite=False)
-    values = _schmidt_values(state.cores, blocks)
-    if values is None:
-        form, schmidt = schmidt_form(state)
-        charges, modulus = bond_charges(form.cores, infinite=False)
-        cores = form.cores
-    else:
-        scale = np.linalg.norm(state.cores[0])
-        cores, schmidt = (state.cores[0] / scale, *state.cores[1:]), values
-    return StateForm(
-        cores=cores, schmidt_values=schmidt, charges=charges, modulus=modulus, infinite=False
-    )
+    _check_finite(state.cores)
+    return _canonical_chain(state.cores) or _made_canonical(state.cores)
 
 
-def _schmidt_values(
-    cores: Sequence[Array], blocks: Sequence[BlockCore]
-) -> tuple[FloatArray, ...] | None:
-    """Schmidt values of a chain whose cores are canonical and in the Schmidt basis, else None."""
+def _check_finite(cores: Sequence[Array]) -> None:
+    for site, core in enumerate(cores):
+        if not np.isfinite(core).all():
+            raise ShapeError(f"core {site} of the state has entries that are not finite numbers")
+
+
+def _canonical_chain(cores: Sequence[Array]) -> StateForm | None:
+    """Form of a chain whose cores are canonical and in the Schmidt basis, else None."""
     for core in cores[1:]:
         rows = core.reshape(len(core), -1)
-        if not np.abs(rows @ rows.conj().T - np.eye(len(rows))).max() < _CANONICAL_ATOL:
+        # Rows of norm 1 have no larger entries; the product of others might overflow.
+        if np.abs(rows).max() > 2.0 or not _orthonormal(rows):
             return None
-    norm = float(np.linalg.norm(cores[0]))
-    if not 0.0 < norm < np.inf:
+    largest = float(np.abs(cores[0]).max())
+    if largest == 0.0:
         raise ShapeError("the state has norm zero; it has no expectation values")
-    left: dict[Key, Array] = {(0, 0): np.full((1, 1, 1), norm**-2)}
+    first = cores[0] / largest
+    scaled = (first / np.linalg.norm(first), *cores[1:])
+    charges, modulus = bond_charges(scaled, infinite=False)
+    blocks = graded_cores(scaled, charges, modulus, infinite=False)
+    left: dict[Key, Array] = {(0, 0): np.ones((1, 1, 1))}
     found = [np.ones(1)]
     for block in blocks[:-1]:
         left = through(left, block, block)
         weights = _diagonal(left, block.right)
-        if weights is None or not weights.min() > _SCHMIDT_FLOOR**2:
+        if weights is None or not weights.min() > SCHMIDT_FLOOR**2:
             return None
         found.append(np.sqrt(weights / weights.sum()))
-    return tuple(found)
+    form = StateForm(
+        cores=scaled, schmidt_values=tuple(found), charges=charges, modulus=modulus, infinite=False
+    )
+    # The cached property need not find them once more.
+    vars(form)["blocks"] = blocks
+    return form
+
+
+def _orthonormal(rows: Array) -> bool:
+    return bool(np.abs(rows @ rows.conj().T - np.eye(len(rows))).max() < _CANONICAL_ATOL)
+
+
+def _made_canonical(cores: Sequence[Array]) -> StateForm:
+    kept = kept_indices(cores, infinite=False)
+    if not all(map(len, kept)):
+        raise ShapeError("the state has norm zero; it has no expectation values")
+    short = [
+        core[np.ix_(before, np.arange(core.shape[1]), after)]
+        for core, before, after in zip(cores, kept, kept[1:], strict=False)
+    ]
+    found, modulus = bond_charges(short, infinite=False)
+    canonical, values, charges = chain_form(short, found, modulus)
+    return StateForm(
+        cores=canonical, schmidt_values=values, charges=charges, modulus=modulus, infinite=False
+    )
 
 
 def _diagonal(environment: Environment, groups: Groups) -> FloatArray | None:
@@ -175,30 +197,12 @@ def _diagonal(environment: Environment, groups: Groups) -> FloatArray | None:
 
 
 def _infinite_form(state: InfiniteTrain) -> StateForm:
-    defect = _infinite_defect(state)
-    if not defect < _INFINITE_ATOL:
-        raise ShapeError(
-            f"the infinite state is {defect:.1e} off its right-canonical form; make it canonical "
-            "with canonical_cell"
-        )
+    _check_finite(state.cores)
+    weights = np.concatenate([np.abs(v) / np.linalg.norm(v) for v in state.schmidt_values])
+    if not weights.min() > SCHMIDT_FLOOR or not canonical_defect(state) < _INFINITE_ATOL:
+        state = canonical_cell(state.cores)
     charges, modulus = bond_charges(state.cores, infinite=True)
     values = tuple(np.asarray(v) / np.linalg.norm(v) for v in state.schmidt_values)
     return StateForm(
         cores=state.cores, schmidt_values=values, charges=charges, modulus=modulus, infinite=True
     )
-
-
-def _infinite_defect(state: InfiniteTrain) -> float:
-    """How far an infinite state is from its canonical form."""
-    worst = 0.0
-    values = [np.asarray(v) / np.linalg.norm(v) for v in state.schmidt_values]
-    for site, core in enumerate(state.cores):
-        rows = core.reshape(len(core), -1)
-        after = values[(site + 1) % state.cell]
-        weighted = (values[site][:, None, None] * core).reshape(-1, core.shape[2])
-        worst = max(
-            worst,
-            float(np.abs(rows @ rows.conj().T - np.eye(len(rows))).max()),
-            float(np.abs(weighted.T @ weighted.conj() - np.diag(after**2)).max()),
-        )
-    return worst
