@@ -4,8 +4,8 @@ Haegeman, Perez-Garcia, Cirac, Schuch, PRL 109, 050402 (2012), arXiv:1201.4174: 
 a state, act with g on the ket and with h on the bra of one of them and of the block in between.
 """
 
+import math
 from collections.abc import Sequence
-from math import lcm
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def haegeman_order(
     -0.9982
     """
     form = state_form(state)
-    sites = checked_sites(form, sites, lcm(*(max(1, len(p)) for p in (first, second))))
+    sites = checked_sites(form, sites, math.lcm(*(max(1, len(p)) for p in (first, second))))
     start = _centred(form, sites, start)
     stretch = compressed(form, start, 3 * sites, max_bond)
     kets, bras = (_applied(stretch, pattern, start) for pattern in (first, second))
@@ -67,14 +67,15 @@ def haegeman_order(
     return judged(
         ManyBodyInvariant(
             name=name,
-            value=raw / normalisation,
+            value=raw / normalisation if normalisation else math.nan,
             raw=raw,
             normalisation=normalisation,
             sites=sites,
             cut=named_bond(form, start + sites),
             discarded=stretch.discarded,
-            reason="",
-        )
+            reason="" if normalisation else "undetermined: the swap of the blocks has no weight",
+        ),
+        form,
     )
 
 

@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from phasenet.errors import SettingsError
+from phasenet.phases.cuts import windows_of
 from phasenet.phases.spins import is_integer_spin
 from phasenet.trains.form import StateForm
 
@@ -14,6 +16,8 @@ CLOSE_ATOL = 0.25
 """How close to +1 or -1 a value must come for its sign to be an invariant."""
 
 _HEAVY = 0.05
+# A block of a fifth of a chain goes with 4 correlation lengths to a chain.
+_LENGTHS_PER_BLOCK = 1.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,16 +135,31 @@ def checked_sites(form: StateForm, sites: int | None, period: int = 1) -> int:
     return found
 
 
-def judged(invariant: ManyBodyInvariant) -> ManyBodyInvariant:
-    """Invariant with the reason that its value and its discarded weight give.
+@lru_cache(maxsize=1)
+def _bulk_length(form: StateForm) -> float:
+    """Correlation length of the bulk in sites, infinite in a chain without one."""
+    lengths = [window.correlation_length for window in windows_of(form)]
+    return max(lengths, default=math.inf)
 
+
+def judged(invariant: ManyBodyInvariant, form: StateForm) -> ManyBodyInvariant:
+    """Invariant with the reason that its value, its discarded weight and its blocks give.
+
+    >>> from phasenet.phases.exact import aklt_cell
+    >>> from phasenet.trains.form import state_form
     >>> empty = missing("partial reflection", "bond", "the chain is too short")
-    >>> print(judged(empty).sign)
+    >>> print(judged(empty, state_form(aklt_cell())).sign)
     0
     """
     if not math.isfinite(invariant.value):
         return invariant
-    if invariant.discarded > _HEAVY:
+    length = _bulk_length(form)
+    if length > _LENGTHS_PER_BLOCK * invariant.sites:
+        reason = (
+            f"undetermined: blocks of {invariant.sites} sites for a correlation length of "
+            f"{length:.1f}"
+        )
+    elif invariant.discarded > _HEAVY:
         reason = (
             f"undetermined: {invariant.discarded:.1%} of the state is left out, give a larger "
             "max_bond"

@@ -21,7 +21,7 @@ from phasenet.phases.many_body_values import (
     judged,
     named_bond,
 )
-from phasenet.trains.form import State, state_form
+from phasenet.trains.form import State, StateForm, state_form
 from phasenet.trains.train import Array
 from phasenet.trains.transfer import apply_operator
 
@@ -75,7 +75,7 @@ def partial_reflection(
     second = paired(_mirrored(kets[sites:]), _mirrored(cores[sites:]))
     raw = np.einsum("l,rlmn,lrmn->", stretch.weights, first, second).real
     mean = _mean_purity(stretch, paired(cores[sites:], cores[sites:]))
-    return _normalised(name, raw, mean**0.5, named_bond(form, bond), stretch)
+    return _normalised(name, raw, mean**0.5, form, bond, stretch)
 
 
 def partial_time_reversal(
@@ -134,7 +134,7 @@ def partial_time_reversal(
     after = (crossed @ crossed.conj().T).reshape((middle,) * 4).transpose(0, 3, 2, 1)
     raw = np.vdot(before.conj(), np.ascontiguousarray(after)).real
     mean = _mean_purity(stretch, unlike)
-    return _normalised(name, raw, mean**1.5, named_bond(form, bond), stretch)
+    return _normalised(name, raw, mean**1.5, form, bond, stretch)
 
 
 def _mean_purity(stretch: Stretch, right_pairs: Array) -> float:
@@ -151,7 +151,7 @@ def _mirrored(cores: Sequence[Array]) -> list[Array]:
 
 
 def _normalised(
-    name: str, raw: float, normalisation: float, cut: str, stretch: Stretch
+    name: str, raw: float, normalisation: float, form: StateForm, bond: int, stretch: Stretch
 ) -> ManyBodyInvariant:
     return judged(
         ManyBodyInvariant(
@@ -160,8 +160,9 @@ def _normalised(
             raw=float(raw),
             normalisation=normalisation,
             sites=len(stretch.cores) // 2,
-            cut=cut,
+            cut=named_bond(form, bond),
             discarded=stretch.discarded,
             reason="",
-        )
+        ),
+        form,
     )

@@ -21,14 +21,12 @@ NONE, TRIVIAL, PROTECTED = (0,), (1,), (-1,)
 class Trap:
     """State and the values that each invariant may have: Z2xZ2, time reversal, bond inversion.
 
-    ``strings`` are the limits of -O^x and -O^z where they are known. Blocks of two sites cannot
-    tell a ``gapless`` chain.
+    ``strings`` are the limits of -O^x and -O^z where they are known.
     """
 
     state: Callable[[], State]
     allowed: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
     strings: tuple[float, float] | None = None
-    gapless: bool = False
 
 
 def direct_sum(*cells):
@@ -76,10 +74,8 @@ def unsymmetric(length):
     return TensorTrain(cores=(cores[0][:1], *cores[1:-1], cores[-1][:, :, :1]))
 
 
-def of_ground_state(model, allowed, *, gapless=False):
-    return Trap(
-        state=cache(lambda: vector_train(ground_vector(*model))), allowed=allowed, gapless=gapless
-    )
+def of_ground_state(model, allowed):
+    return Trap(state=cache(lambda: vector_train(ground_vector(*model))), allowed=allowed)
 
 
 AKLT = tuple(aklt_cell().cores)
@@ -164,10 +160,8 @@ TRAPS = {
     "large D on a few sites": of_ground_state(
         ("xxz_d", {"Delta": 1.0, "D": 3.0}, 8, 3), ((0, 1),) * 3
     ),
-    "gapless chain": of_ground_state(("xxz", {"Delta": 1.0}, 12, 2), (NONE,) * 3, gapless=True),
-    "gapless chain of free fermions": of_ground_state(
-        ("xxz", {"Delta": 0.0}, 12, 2), (NONE,) * 3, gapless=True
-    ),
+    "gapless chain": of_ground_state(("xxz", {"Delta": 1.0}, 12, 2), (NONE,) * 3),
+    "gapless chain of free fermions": of_ground_state(("xxz", {"Delta": 0.0}, 12, 2), (NONE,) * 3),
     "dimers of a chain, middle between two": of_ground_state(
         ("j1_j2", {"J2": 0.5}, 12, 2), (TRIVIAL,) * 3
     ),
@@ -177,7 +171,5 @@ TRAPS = {
     "both Ising ordered states": of_ground_state(
         ("ising", {"h": 0.5}, 12, 2), (NONE, NONE, (0, 1))
     ),
-    "critical Ising chain": of_ground_state(
-        ("ising", {"h": 1.0}, 12, 2), (NONE, NONE, NONE), gapless=True
-    ),
+    "critical Ising chain": of_ground_state(("ising", {"h": 1.0}, 12, 2), (NONE, NONE, NONE)),
 }

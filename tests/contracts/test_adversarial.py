@@ -30,7 +30,7 @@ def test_many_body_invariants(name):
         (allowed,) = (
             a for s, a in zip(SPIN_SYMMETRIES, trap.allowed, strict=True) if s.name == one.name
         )
-        if one.cut == cuts[one.name] and not trap.gapless:
+        if one.cut == cuts[one.name]:
             assert one.sign in {*allowed, 0}, str(one)
         assert (one.sign == 0) == one.reason.startswith("undetermined"), str(one)
 
