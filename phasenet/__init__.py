@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasenet.card import KnownTransition, Phase
-    from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry
+    from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry, spin_string
     from phasenet.errors import PhasenetError
     from phasenet.pipeline.analysis import (
         as_state,
@@ -58,6 +58,7 @@ _HOME = {
     "Phase": "card",
     "StringOrder": "criteria",
     "Symmetry": "criteria",
+    "spin_string": "criteria",
     "Boundary": "study",
     "Chain": "study",
     "Study": "study",
@@ -138,6 +139,7 @@ __all__ = [
     "read_train",
     "schmidt_values",
     "simulate",
+    "spin_string",
     "spt_invariants",
     "string_order",
     "string_pairs",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -137,6 +138,12 @@ def windows_of(form: StateForm, cut: int | None = None, cell: int = 1) -> tuple[
     middle = form.length // 2
     middle = middle if cut is None else _nearest(middle, cut, cell)
     span = (max(cell, 2) + 1) // 2
+    return _chain_windows(form, middle, span)
+
+
+# Every invariant of a state asks for the same few windows.
+@lru_cache(maxsize=2)
+def _chain_windows(form: StateForm, middle: int, span: int) -> tuple[Window, ...]:
     return tuple(_branches(form, middle, span, _MAX_SPLITS))
 
 
@@ -192,6 +199,7 @@ def _chain_window(form: StateForm, middle: int, span: int) -> tuple[Window, Envi
     return window, best
 
 
+@lru_cache(maxsize=2)
 def _cell_window(form: StateForm, cut: int) -> Window:
     """The cell of an infinite state from one of its sites on."""
     sites = tuple((cut + k) % form.length for k in range(form.length))

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from phasenet.errors import SettingsError
 from phasenet.phases.cuts import windows_of
@@ -135,7 +134,6 @@ def checked_sites(form: StateForm, sites: int | None, period: int = 1) -> int:
     return found
 
 
-@lru_cache(maxsize=1)
 def _bulk_length(form: StateForm) -> float:
     """Correlation length of the bulk in sites, infinite in a chain without one."""
     lengths = [window.correlation_length for window in windows_of(form)]

@@ -1,6 +1,7 @@
 """String orders of a state as observables."""
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 from phasenet.criteria import StringOrder
 from phasenet.phases.observables import (
@@ -14,8 +15,13 @@ from phasenet.phases.observables import (
 )
 from phasenet.phases.spins import is_integer_spin
 from phasenet.phases.state_observables import where
-from phasenet.phases.string_report import string_report
-from phasenet.phases.strings import bulk_string_order, string_pairs, string_profile
+from phasenet.phases.string_report import string_report, turned
+from phasenet.phases.strings import (
+    StringProfile,
+    bulk_string_order,
+    string_pairs,
+    string_profile,
+)
 from phasenet.trains.form import StateForm
 
 _SPINS = ("x", "y", "z")
@@ -46,6 +52,11 @@ def string_observables(form: StateForm, strings: Sequence[StringOrder]) -> Obser
     string_z_ends_1_finite 0.0000
     """
     reports = [string_report(form, group) for group in _read_together(strings)]
+    # Two axes may be one and the same observable.
+    average, profile_of = (
+        cache(partial(bulk_string_order, form)),
+        cache(partial(string_profile, form)),
+    )
     quantities: list[Quantity] = []
     profiles: list[Profile] = []
     for finding in (finding for report in reports for finding in report.findings):
@@ -53,12 +64,12 @@ def string_observables(form: StateForm, strings: Sequence[StringOrder]) -> Obser
         averaged = _is_averaged(string, form)
         if averaged:
             meaning = f"{string} averaged over pairs of sites in two blocks of the bulk"
-            quantities.append(number(_name(string, form), meaning, bulk_string_order(form, string)))
+            quantities.append(number(_name(string, form), meaning, average(turned(string, form))))
         quantities += [
             estimated(_name(string, form, averaged), _limit(string, form), finding.order),
             estimated(_name(string.trivial, form), _limit(string.trivial, form), finding.trivial),
         ]
-        profiles += _profiles(form, string)
+        profiles += _profiles(string, profile_of(turned(string, form)), form)
     whose = "the infinite state" if form.infinite else "the open chain"
     return Observed(
         quantities=tuple(quantities),
@@ -77,13 +88,14 @@ def pair_observables(form: StateForm, strings: Sequence[StringOrder]) -> Observe
     >>> pair_observables(form, [spin_string("z", 3)]).profiles[0].values.shape
     (16, 16)
     """
+    pairs_of = cache(partial(string_pairs, form))
     return Observed(
         profiles=tuple(
             profile(
                 f"string_pairs_{slug(string.name)}_finite",
                 f"{string} of all pairs of sites",
                 ["site where it starts", "site where its right end begins"],
-                string_pairs(form, string),
+                pairs_of(turned(string, form)),
             )
             for string in strings
         )
@@ -99,8 +111,8 @@ def _read_together(strings: Sequence[StringOrder]) -> list[list[StringOrder]]:
     return list(groups.values())
 
 
-def _profiles(form: StateForm, string: StringOrder) -> list[Profile]:
-    found, name = string_profile(form, string), slug(string.name)
+def _profiles(string: StringOrder, found: StringProfile, form: StateForm) -> list[Profile]:
+    name = slug(string.name)
     return [
         profile(
             f"string_profile_{name}_{where(form)}",

@@ -155,7 +155,7 @@ def string_report(state: State, strings: Sequence[StringOrder | Axis]) -> String
     findings = []
     for given in strings:
         string = as_string(given, form.site_dims)
-        same = _turned(string, form)
+        same = turned(string, form)
         if same not in known:
             known[same] = string_order(form, same), string_order(form, same.trivial)
         order, trivial = known[same]
@@ -163,8 +163,13 @@ def string_report(state: State, strings: Sequence[StringOrder | Axis]) -> String
     return StringReport(findings=tuple(findings))
 
 
-def _turned(string: StringOrder, form: StateForm) -> StringOrder:
-    """The string that it is the same as: where S^z is conserved, y may be turned to x."""
+def turned(string: StringOrder, form: StateForm) -> StringOrder:
+    """String of the same value in a state: where S^z is conserved, y is turned to x.
+
+    >>> from phasenet.phases.exact import aklt_cell
+    >>> print(turned(spin_string("y", 3), state_form(aklt_cell())))
+    -<Sx [Rx] Sx>
+    """
     dim = form.site_dims[0]
     if form.modulus != 0 or set(form.site_dims) != {dim}:
         return string
