@@ -17,8 +17,9 @@ import numpy as np
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.storage import tenpy_layout as layout
 from phasenet.storage.tenpy_charges import bond_charges
-from phasenet.trains.canonical import schmidt_form
+from phasenet.trains.form import state_form
 from phasenet.trains.infinite import InfiniteTrain
+from phasenet.trains.inner import log_norm
 from phasenet.trains.train import Array, FloatArray, IntArray, TensorTrain
 
 Read = TypeVar("Read")
@@ -262,9 +263,10 @@ def _finite_train(
     schmidt = _unit_vectors(values[:-1])
     log_scale = math.log(size)
     if any(form != _RIGHT_FORM for form in forms) or not _defect(cores, schmidt) < _FINITE_ATOL:
-        train, exact = schmidt_form(_product(cores, values, forms))
-        schmidt = list(exact)
-        cores, log_scale = list(train.cores), log_scale + train.log_scale
+        train = _product(cores, values, forms)
+        form = state_form(train)
+        cores, schmidt = list(form.cores), list(form.schmidt_values)
+        log_scale += log_norm(train)
     phase = norm / size
     first = cores[0] * (phase if phase.imag else phase.real)
     return TensorTrain(cores=(first, *cores[1:]), log_scale=log_scale), tuple(schmidt)
