@@ -34,7 +34,7 @@ def last_line(text: str) -> str:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_every_verb_shows_an_example(finished, verb):
-    text = finished(verb, "--help")
+    text = finished.here(verb, "--help")
     assert "example" in text
     assert f"phasenet {verb}" in text
 
@@ -65,11 +65,13 @@ def test_verbs_know_the_files_of_a_run_as_their_own(finished, arguments):
 @pytest.mark.slow
 def test_verbs_make_what_the_run_made(finished, tmp_path):
     out = tmp_path
-    finished("sample", "runs/haldane/states", "--out", f"{out}/a.snapshots.h5")
-    finished("train", f"{out}/a.snapshots.h5")
-    finished("tensorize", f"{out}/a.network.h5")
-    finished("measure", "runs/haldane/states", "--train", f"{out}/a.train.h5", "--out", str(out))
-    finished("chart", f"{out}/haldane.table.h5", "--out", f"{out}/a.chart.h5")
+    finished.here("sample", "runs/haldane/states", "--out", f"{out}/a.snapshots.h5")
+    finished.here("train", f"{out}/a.snapshots.h5")
+    finished.here("tensorize", f"{out}/a.network.h5")
+    finished.here(
+        "measure", "runs/haldane/states", "--train", f"{out}/a.train.h5", "--out", str(out)
+    )
+    finished.here("chart", f"{out}/haldane.table.h5", "--out", f"{out}/a.chart.h5")
     for kind in ("snapshots", "network", "train", "chart"):
         wanted = read_header(finished.run_folder / f"haldane.{kind}.h5").id
         assert read_header(out / f"a.{kind}.h5").id == wanted
@@ -83,16 +85,16 @@ def test_dry_runs_of_verbs_make_nothing(finished, tmp_path):
         ("measure", "runs/haldane/states", "table"),
         ("chart", "runs/haldane/haldane.table.h5", "chart"),
     ):
-        text = finished(verb, source, "--dry-run", "--out", f"{tmp_path}/x.{kind}.h5")
+        text = finished.here(verb, source, "--dry-run", "--out", f"{tmp_path}/x.{kind}.h5")
         assert text.startswith("would make")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_show_prints_every_kind_with_its_lineage(finished):
     state = "runs/haldane/states/D=0,Delta=1.infinite.state.h5"
-    assert "grid of haldane" in finished("show", state)
+    assert "grid of haldane" in finished.here("show", state)
     for kind in ("snapshots", "network", "train", "table", "chart"):
-        text = finished("show", f"runs/haldane/haldane.{kind}.h5")
+        text = finished.here("show", f"runs/haldane/haldane.{kind}.h5")
         assert text.startswith(f"runs/haldane/haldane.{kind}.h5: {kind} of phasenet")
         assert "grid of haldane" in text
         assert "no longer here" not in text
@@ -113,14 +115,14 @@ def test_show_prints_every_kind_with_its_lineage(finished):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(finished, arguments, words):
-    text = finished(*arguments, code=1)
+    text = finished.here(*arguments, code=1)
     assert last_line(text).startswith("phasenet: ")
     assert words in last_line(text)
 
 
 def test_usage_errors_exit_with_2(finished):
-    finished("launch", code=2)
-    finished("run", "simulations/haldane.py", "--workers", "0", code=2)
+    finished.here("launch", code=2)
+    finished.here("run", "simulations/haldane.py", "--workers", "0", code=2)
 
 
 def test_truncated_file_is_one_line(finished, tmp_path):
@@ -128,7 +130,7 @@ def test_truncated_file_is_one_line(finished, tmp_path):
     for size in (0, 100, 3000, source.stat().st_size - 100):
         victim = tmp_path / "broken.snapshots.h5"
         victim.write_bytes(source.read_bytes()[:size])
-        text = finished("show", str(victim), code=1)
+        text = finished.here("show", str(victim), code=1)
         assert "broken.snapshots.h5" in last_line(text)
 
 
@@ -157,8 +159,8 @@ def save_tenpy_aklt(path, boundary: str, length: int):
 def test_measure_reads_a_finite_state_of_tenpy(finished, tmp_path):
     path, out = tmp_path / "mine.h5", tmp_path / "mine.table.h5"
     psi = save_tenpy_aklt(path, "finite", 12)
-    assert "string_z_finite" in finished("measure", str(path))
-    finished("measure", str(path), "--out", str(out))
+    assert "string_z_finite" in finished.here("measure", str(path))
+    finished.here("measure", str(path), "--out", str(out))
     _, table = read_table(out)
     string = [["Sz"], ["Sz"]]
     rotation = np.diag(np.exp(1j * np.pi * np.diag(psi.sites[0].Sz.to_ndarray()))).real
@@ -172,14 +174,14 @@ def test_measure_reads_a_finite_state_of_tenpy(finished, tmp_path):
     # The two bulk blocks of 12 sites are (3,) and (8,).
     assert table.column("string_z_finite").values[0] == pytest.approx(-wanted.real, abs=1e-12)
     assert wanted.real == pytest.approx(-4 / 9, abs=1e-5)
-    assert finished("measure", str(path), "--out", str(out)).startswith("nothing to do")
-    assert "saved with TeNPy" in finished("show", str(path))
+    assert finished.here("measure", str(path), "--out", str(out)).startswith("nothing to do")
+    assert "saved with TeNPy" in finished.here("show", str(path))
 
 
 def test_measure_finds_every_invariant_of_an_infinite_state_of_tenpy(finished, tmp_path):
     path, out = tmp_path / "mine.h5", tmp_path / "mine.table.h5"
     save_tenpy_aklt(path, "infinite", 2)
-    finished("measure", str(path), "--out", str(out))
+    finished.here("measure", str(path), "--out", str(out))
     _, table = read_table(out)
     found = {column.name: column.values[0] for column in table.columns}
     for axis in "xz":
@@ -203,5 +205,7 @@ def test_reading_a_tenpy_file_imports_nothing_that_it_names(finished, tmp_path):
 def test_a_place_that_cannot_be_written_is_one_line(finished, tmp_path):
     target = tmp_path / "taken"
     target.write_text("a file where a folder should be", encoding="utf-8")
-    text = finished("sample", "runs/haldane/states", "--out", f"{target}/x.snapshots.h5", code=1)
+    text = finished.here(
+        "sample", "runs/haldane/states", "--out", f"{target}/x.snapshots.h5", code=1
+    )
     assert last_line(text).startswith("phasenet: cannot write")
