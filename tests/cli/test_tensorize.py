@@ -259,6 +259,7 @@ def test_samples_are_asked_for(folder, capsys):
     assert "mine_for_tests:weight needs --samples" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_options_override_the_settings_of_a_classifier_and_are_stored(folder, capsys):
     network, out = str(SAMPLE / "haldane.network.h5"), "a.train.h5"
     options = ("--max-rank", "2", "--tol", "1e-3", "--seed", "7", "--out", out)
@@ -293,6 +294,7 @@ def test_the_train_of_a_function_is_no_classifier(folder, capsys):
     assert "holds the train of a function, not of a classifier" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )

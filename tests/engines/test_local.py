@@ -203,6 +203,7 @@ def test_the_number_of_deaths_can_be_chosen(work):
     assert "died 1 times" in str(failures[0].error)
 
 
+@pytest.mark.slow
 def test_only_the_task_of_the_dead_worker_sees_its_death(work, folder):
     with local_pool(2) as executor:
         long = executor.submit(work.quick_or_endless, (str(folder), 0.5))
@@ -307,6 +308,7 @@ def test_workers_vanish_with_a_killed_parent(folder):
     assert pids_in(folder) == workers
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("work")
 def test_an_interrupt_stops_the_workers_at_once(folder):
     process = parent(folder, 30, 0.5)

@@ -87,6 +87,7 @@ def undisturbed(tmp_path_factory):
     return command.ids()
 
 
+@pytest.mark.slow
 def test_killed_worker_costs_one_attempt_and_changes_no_state(toy, undisturbed):
     toy.trouble(**{"D=0.1.finite": {"steps": 300, "seconds": 0.01}})
     process = toy.start("simulate", "toy.py")
@@ -131,6 +132,7 @@ def test_killed_driver_leaves_nothing_behind_that_the_next_one_minds(toy, undist
     assert not list((toy.run / "journal").glob("*.lock"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [

@@ -201,6 +201,7 @@ def test_a_lock_of_a_dead_process_is_taken_over(checkout: Checkout) -> None:
     assert not (checkout.root / ".venv" / "install.lock").is_symlink()
 
 
+@pytest.mark.slow
 def test_two_installs_at_once_do_one_install(checkout: Checkout) -> None:
     alone = Checkout(root=checkout.root.with_name("alone"), bin=checkout.bin)
     shutil.copytree(checkout.root, alone.root)

@@ -114,6 +114,7 @@ def test_single_precision_network_stops_at_its_noise():
     assert found.evaluations < 60_000
 
 
+@pytest.mark.slow
 def test_dense_network_is_honest_about_its_rank():
     net = dense_net(16)
     found = tensorize(net, samples=uniform(16, 2), site_dims=[2] * 16, max_rank=24)
