@@ -73,8 +73,7 @@ def many_body_observables(form: StateForm, symmetries: Sequence[Symmetry], cell:
         "time reversal": "partial time reversal",
         "inversion": "partial reflection",
     }
-    quantities, sentences = [], []
-    place = "" if form.infinite else " of the open chain"
+    quantities, open_ = [], []
     found = many_body_invariants(form, symmetries, cell=cell)
     for symmetry, invariant in zip(symmetries, found, strict=True):
         what = kinds[symmetry.kind]
@@ -87,8 +86,23 @@ def many_body_observables(form: StateForm, symmetries: Sequence[Symmetry], cell:
             )
         )
         if invariant.reason != "determined":
-            sentences.append(f"{what} for {invariant.name}{place} {invariant.reason}")
-    return Observed(quantities=tuple(quantities), sentences=tuple(sentences))
+            open_.append((f"{what} for {invariant.name}", invariant.reason))
+    return Observed(quantities=tuple(quantities), sentences=told_together(open_, form))
+
+
+def told_together(reasons: Sequence[tuple[str, str]], form: StateForm) -> tuple[str, ...]:
+    """Sentences on named things and their reasons, one for each reason.
+
+    >>> from phasenet.phases.exact import aklt_cell
+    >>> from phasenet.trains.form import state_form
+    >>> told_together([("Z2xZ2", "broken"), ("time reversal", "broken")], state_form(aklt_cell()))
+    ('Z2xZ2, time reversal broken',)
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        names.setdefault(reason, []).append(name)
+    place = "" if form.infinite else " of the open chain"
+    return tuple(f"{', '.join(who)}{place} {reason}" for reason, who in names.items())
 
 
 def order_observables(found: Sequence[MeasuredOrder]) -> Observed:

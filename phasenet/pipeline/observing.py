@@ -213,13 +213,10 @@ def _invariants(state: MeasuredState, context: Context, known: tuple[Invariant, 
         (*known, *more), observables.where(state.form)
     )
     # The label of a state tells the reasons of the known ones.
-    place = "" if state.form.infinite else " of the open chain"
-    told = tuple(
-        f"{found.name}{place} {found.reason}"
-        for found in more
-        if state.ground is None or found.value == 0
-    )
-    return observed + Observed(sentences=told)
+    told = [
+        (found.name, found.reason) for found in more if state.ground is None or found.value == 0
+    ]
+    return observed + Observed(sentences=phase_observables.told_together(told, state.form))
 
 
 def _fidelities(task: Task, states: Mapping[str, MeasuredState], lost: dict[Path, str]) -> Observed:

@@ -160,7 +160,7 @@ def test_our_states_and_those_of_tenpy_in_one_table(folder, tmp_path):
     assert math.isnan(lengths[4])
     assert table.reasons[0].startswith("Z2xZ2 -1, time reversal -1, bond inversion -1;")
     assert "strings of the infinite state: x, y, z only with their ends" in table.reasons[0]
-    assert "Z2xZ2 determined" in table.reasons[4]
+    assert "Z2xZ2, time reversal, bond inversion determined" in table.reasons[4]
     assert len(read_header(out).parents) == 9
     _, stored = read_table(out)
     assert [curve.name for curve in stored.curves] == [curve.name for curve in table.curves]
