@@ -82,7 +82,7 @@ class Invariant:
 
 
 def invariants(
-    state: State, symmetries: Sequence[Symmetry] = SPIN_SYMMETRIES, *, cell: int = 1
+    state: State, symmetries: Symmetry | Sequence[Symmetry] = SPIN_SYMMETRIES, *, cell: int = 1
 ) -> tuple[Invariant, ...]:
     """Invariants of a state under given symmetries, each at its own cut.
 
@@ -91,7 +91,8 @@ def invariants(
     state
         State of spins in the z basis. A chain has 8 sites or more, better four correlation lengths.
     symmetries
-        Symmetries; by default pi rotations about x and z, time reversal and inversion about a bond.
+        One or several; by default pi rotations about x and z, time reversal and inversion about a
+        bond.
     cell
         Sites after which an open chain repeats; the cut is the bond of the right kind that is
         nearest to the middle. An infinite state has a cell of its own.
@@ -103,7 +104,7 @@ def invariants(
     form = state_form(state)
     windows: dict[tuple[int, int], tuple[Window, ...]] = {}
     found = []
-    for symmetry in symmetries:
+    for symmetry in (symmetries,) if isinstance(symmetries, Symmetry) else symmetries:
         period = form.length if form.infinite else _period(symmetry, cell)
         patterns = [_pattern(symmetry, names, form, period) for names in symmetry.operators]
         place = symmetry.cut % period, period

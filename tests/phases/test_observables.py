@@ -122,6 +122,12 @@ def test_open_aklt_chain():
     assert shapes["structure_z_finite"] == shapes["wavenumbers_finite"] == (13,)
 
 
+@pytest.mark.parametrize("state", [aklt_chain(48), cluster_chain(48)], ids=["AKLT", "cluster"])
+def test_a_chain_with_a_gap_has_no_central_charge(state):
+    found = {q.name: q.value for q in entanglement_observables(state_form(state)).quantities}
+    assert math.isnan(found["central_charge_finite"])
+
+
 def test_a_neel_state_is_told_to_be_no_witness():
     observed = string_observables(state_form(product_cell([0, 2], 3)), AXES)
     assert values_of(observed)["string_z_infinite"] == pytest.approx(1.0)
