@@ -155,8 +155,10 @@ class _Task:
     def from_neighbour(self, neighbour: GroundState) -> _Found:
         """Search from another point; the bond starts where the neighbour's ended."""
         plan = self._warm(_bond_reached(neighbour), steps_before=0 if self.product.finite else 1)
+        # A state of few bond states, as at a solvable point, hides most directions from a search.
+        scanty = max(neighbour.train.bond_dims) < self.cold.bonds[0]
         psi = state_start(neighbour, self.model)
-        end = self._optimised(psi, plan)
+        end = self._optimised(psi, replace(plan, mixed=scanty))
         return _found(f"neighbour {neighbour.point}", end)
 
     def resumed(self, resume: GroundState) -> _Found:

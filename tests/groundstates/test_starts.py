@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from phasenet.phases.exact import aklt_chain
 from phasenet.points import ParameterPoint
 from phasenet.records import DmrgOutcome
 from phasenet.settings import RunSettings
-from phasenet.study import Boundary
+from phasenet.study import Boundary, load_study
 from phasenet.trains.inner import inner
+from tests.contracts.oracles import free_fermions
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = {
     "length": 8,
@@ -87,6 +91,19 @@ def test_infinite_states_warm_and_cold(tiny_study):
     )
     assert warm.rival == 0.0
     assert warm.rival_entropy == 0.0
+
+
+@pytest.mark.slow
+def test_a_neighbour_of_few_bond_states_holds_no_search_back():
+    # The cluster state itself has two; a search that only follows it stays 1e-4 above.
+    study = load_study(ROOT / "simulations" / "cluster_field.py")
+    settings = study.settings.as_dict()
+    settings["infinite"].update(max_bond=32)
+    study = replace(study, settings=RunSettings.checked(settings))
+    before = solve(study, ParameterPoint.of(h=0.0), Boundary.INFINITE)
+    assert max(before.train.bond_dims) == 2
+    warm = solve(study, ParameterPoint.of(h=0.3), Boundary.INFINITE, neighbour=before)
+    assert warm.energy == pytest.approx(free_fermions(0.3), abs=1e-10)
 
 
 @pytest.mark.slow

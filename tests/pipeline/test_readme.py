@@ -63,5 +63,5 @@ def test_python_examples_run(finished, monkeypatch):
 
 
 def test_every_file_that_the_readme_names_exists(finished):
-    for name in re.findall(r"(?:simulations|scripts|datasets|phasenet)/[\w./]+\w", README):
+    for name in re.findall(r"(?:simulations|scripts|datasets|phasenet)/[\w./,=]+\w", README):
         assert (ROOT / name).exists(), name
