@@ -1,5 +1,6 @@
 """Every command and every Python example of the README runs."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -40,12 +41,18 @@ def run(command: str, folder: Path) -> None:
     assert done.returncode == 0, f"{command}\n{done.stdout.decode()}\n{done.stderr.decode()}"
 
 
+@pytest.fixture
+def folder(finished):
+    """Folder of a finished run, with the data of the checkout."""
+    # Two processes may come here at once.
+    with contextlib.suppress(FileExistsError):
+        (finished.folder / "datasets").symlink_to(ROOT / "datasets")
+    return finished.folder
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c not in LIGHT])
-def test_phasenet_commands_run_as_written(finished, command):
-    sample = finished.folder / "datasets"
-    if not sample.exists():
-        sample.symlink_to(ROOT / "datasets")
-    run(command, finished.folder)
+def test_phasenet_commands_run_as_written(folder, command):
+    run(command, folder)
 
 
 @pytest.mark.parametrize("command", LIGHT)
@@ -56,8 +63,8 @@ def test_scripts_start(command):
     run(LIGHT[command], ROOT)
 
 
-def test_python_examples_run(finished, monkeypatch):
-    monkeypatch.chdir(finished.folder)
+def test_python_examples_run(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})
 
