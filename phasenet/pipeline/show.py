@@ -106,7 +106,7 @@ def _chart_lines(path: Path, card: StudyCard | None) -> list[str]:
     _, diagram = read_chart(path)
     if card is None:
         raise FileKindError(f"{path} is a chart that belongs to no study; make it again")
-    return [*summary.phase_lines(diagram.table, card), *summary.boundary_lines(diagram, card)]
+    return [*summary.phase_lines(diagram.table, card), *summary.estimate_lines(diagram, card)]
 
 
 def _lineage(path: Path, header: Header, depth: int, seen: set[str]) -> list[str]:

@@ -316,14 +316,6 @@ def leading_eigenpairs(
     return values[order], columns[:, order].T.reshape(-1, *shape)
 
 
-def left_eigenpairs(
-    kets: Sequence[Array], bras: Sequence[Array], count: int
-) -> tuple[Array, Array]:
-    """Leading left eigenvectors, see :func:`leading_eigenpairs`; pair them without conjugation."""
-    mirrored = [[core.swapaxes(0, 2) for core in reversed(cores)] for cores in (kets, bras)]
-    return leading_eigenpairs(mirrored[0], mirrored[1], count)
-
-
 def _krylov(
     operator: scipy.sparse.linalg.LinearOperator, size: int, count: int
 ) -> tuple[Array, Array]:
