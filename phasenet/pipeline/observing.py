@@ -200,7 +200,9 @@ def _guarded(group: Group, measure: Callable[[], Observed]) -> Observed:
     try:
         return measure()
     except (PhasenetError, np.linalg.LinAlgError) as error:
-        return Observed(sentences=(f"{group} not measured: {error}",))
+        # Semicolons part the reasons of a row.
+        cause = str(error).replace(";", ",")
+        return Observed(sentences=(f"{group} not measured: {cause}",))
 
 
 def _invariants(state: MeasuredState, context: Context, known: tuple[Invariant, ...]) -> Observed:

@@ -26,6 +26,7 @@ STUDY = dataclasses.replace(
     settings=RunSettings.checked(
         {
             "finite": {"length": 8, "max_bond": 12, "energy_atol": 1e-6},
+            "sweep": {"chain": 1},
             "infinite": {"max_bond": 6, "energy_atol": 1e-4, "entropy_atol": 1e-2},
             "sample": {"shots": 200, "xi_per_length": 0.5},
             "train": {"channels": [4], "max_epochs": 3},
