@@ -91,6 +91,7 @@ def test_open_chains_agree_with_exact_diagonalisation(tiny_study, anisotropy, is
     np.testing.assert_allclose(np.sort(kept)[::-1], middle[: len(kept)], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_charges_of_a_ground_state_are_those_of_its_bonds(tiny_study):
     state = solve(tiny_study(finite=EXACT), ParameterPoint.of(D=0.0, Delta=1.0), Boundary.FINITE)
     assert state.bond_charges[0].tolist() == [0]
@@ -222,6 +223,7 @@ def test_reaching_the_sweep_limit_is_an_outcome(tiny_study):
     assert state.sweeps == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", list(Boundary))
 def test_the_same_point_twice_gives_the_same_bits(tiny_study, boundary):
     study = tiny_study(

@@ -178,6 +178,7 @@ def test_a_search_may_be_stopped_in_its_second_start(unpinned, below):
     assert done.rival == pytest.approx(whole.rival, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_growth_ends_where_the_truncation_is_small(tiny_study):
     study = tiny_study(finite={**CHAIN, "first_bond": 6, "truncation_atol": 1e-2})
     state = solve(study, at(2.0), Boundary.FINITE)
@@ -224,6 +225,7 @@ def test_without_the_symmetry_there_is_no_mirror_image(tiny_study):
     assert mirrored(to_mps(aklt_chain(8, 0, 0), model.lat.mps_sites()), model, 1e-9) is None
 
 
+@pytest.mark.slow
 def test_a_broken_state_is_left_alone(tiny_study):
     study = tiny_study(finite={**CHAIN, "pinning_field": 0.0})
     state = solve(study, at(0.0, 3.0), Boundary.FINITE)
@@ -231,6 +233,7 @@ def test_a_broken_state_is_left_alone(tiny_study):
     assert abs(staggered(state)) > 0.5
 
 
+@pytest.mark.slow
 def test_a_neighbour_of_another_chain(tiny_study):
     other = solve(tiny_study(finite={**CHAIN, "length": 10}), at(1.6), Boundary.FINITE)
     with pytest.raises(
@@ -263,6 +266,7 @@ def test_an_energy_that_is_no_number(tiny_study):
         solve(tiny_study(finite=CHAIN), at(0.0, 1e308), Boundary.FINITE)
 
 
+@pytest.mark.slow
 def test_states_that_are_the_same(tiny_study):
     study = tiny_study(finite=CHAIN)
     model = built_model(study, at(0.0), chain_of(study.settings.finite))

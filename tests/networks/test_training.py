@@ -207,6 +207,7 @@ def test_all_epochs_used_is_said(snapshots):
     assert network.outcome.endswith("of 2")
 
 
+@pytest.mark.slow
 def test_unequal_classes_are_balanced():
     whole = toy_snapshots(shots=2400, zeros=(0.3, 0.5), roles=ROLES[:3])
     keep = np.flatnonzero((whole.label_index == 0) | (np.arange(len(whole.spins)) % 24 == 0))

@@ -60,6 +60,7 @@ def dense(state, *placed):
     return (psi.conj() @ acted) / np.vdot(psi, psi).real
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(2, 3), names, names, st.integers(0, 10**6), st.booleans())
 def test_all_pairs_agree_with_dense_vectors(dim, first, second, seed, real):

@@ -144,7 +144,11 @@ def check_right_canonical(state: TenpyState) -> None:
         assert np.allclose(left, np.diag(after**2), atol=1e-10)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+# There are many kinds of sites: half of them is enough for the fast tests.
+DTYPES = [np.float64, pytest.param(np.complex128, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("kind", "options"), SITES)
 def test_finite_states(kind: type, options: dict, dtype: type, tmp_path: Path) -> None:
     site = kind(**options)
@@ -161,7 +165,7 @@ def test_finite_states(kind: type, options: dict, dtype: type, tmp_path: Path) -
     check_expectations(psi, state)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("kind", "options"), [*SITES[:3], *SITES[-3:]])
 def test_infinite_states(kind: type, options: dict, dtype: type, tmp_path: Path) -> None:
     site = kind(**options)
@@ -176,6 +180,7 @@ def test_infinite_states(kind: type, options: dict, dtype: type, tmp_path: Path)
     check_expectations(psi, state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forms", [*([form] * LENGTH for form in FORMS), ["A", "Th", "G", "B", "C"]]
 )
@@ -188,6 +193,7 @@ def test_every_form_of_a_finite_state(forms: list[str], tmp_path: Path) -> None:
     check_right_canonical(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_an_infinite_state(form: str, tmp_path: Path) -> None:
     psi = random_state(spin_one("parity"), length=2, bc="infinite")

@@ -47,6 +47,7 @@ def test_the_budget_holds_for_everything_together(budget):
     assert found.data_error < 1.0
 
 
+@pytest.mark.slow
 def test_a_train_worse_than_zero_gives_way_to_a_smaller_rank():
     rng = np.random.default_rng(0)
     cores = [rng.normal(size=(1 if s == 0 else 10, 2, 1 if s == 39 else 10)) for s in range(40)]

@@ -126,6 +126,7 @@ def test_dense_network_is_honest_about_its_rank():
     assert 0.02 < error < 0.4
 
 
+@pytest.mark.slow
 def test_random_numbers_do_not_converge():
     table = np.random.default_rng(0).normal(size=2**14)
     found = tensorize(
