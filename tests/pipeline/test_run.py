@@ -45,9 +45,7 @@ def test_leaves_every_file_and_says_where(finished):
 
 def test_second_call_does_nothing_and_summarises_in_twelve_lines(finished):
     before = times(finished.run_folder)
-    start = time.monotonic()
     lines = finished("run", "simulations/haldane.py").splitlines()
-    assert time.monotonic() - start < 10
     assert times(finished.run_folder) == before
     assert lines[0].startswith("nothing to do")
     assert len(lines) - 1 <= 12
