@@ -136,7 +136,7 @@ def windows_of(form: StateForm, cut: int | None = None, cell: int = 1) -> tuple[
     if form.length < shortest(cell):
         return ()
     middle = form.length // 2
-    middle = middle if cut is None else _nearest(middle, cut, cell)
+    middle = middle if cut is None else nearest_bond(middle, cut, cell)
     span = (max(cell, 2) + 1) // 2
     return _chain_windows(form, middle, span)
 
@@ -147,8 +147,12 @@ def _chain_windows(form: StateForm, middle: int, span: int) -> tuple[Window, ...
     return tuple(_branches(form, middle, span, _MAX_SPLITS))
 
 
-def _nearest(middle: int, cut: int, cell: int) -> int:
-    """Bond of the chain nearest to the middle that lies left of a site ``cut`` of a cell."""
+def nearest_bond(middle: int, cut: int, cell: int) -> int:
+    """Bond of a chain nearest to another one that lies left of a site ``cut`` of a cell.
+
+    >>> nearest_bond(8, 1, 2), nearest_bond(8, 0, 2)
+    (9, 8)
+    """
     above = middle + (cut - middle) % cell
     return above - cell if above - middle > cell - (above - middle) else above
 

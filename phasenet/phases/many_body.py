@@ -5,6 +5,7 @@ from math import lcm
 
 from phasenet.criteria import SPIN_SYMMETRIES, Symmetry
 from phasenet.phases.compressed import MAX_BOND
+from phasenet.phases.cuts import nearest_bond
 from phasenet.phases.haegeman import haegeman_order
 from phasenet.phases.many_body_values import ManyBodyInvariant, default_sites, missing
 from phasenet.phases.partial import partial_reflection, partial_time_reversal
@@ -55,7 +56,7 @@ def _invariant(
     block = default_sites(form, period) if sites is None else sites // period * period
     reach = 3 * block if commutation else 2 * block
     centre = (form.length - (block if commutation else 0)) // 2
-    bond = cut if form.infinite else _nearest(centre, cut, cell)
+    bond = cut if form.infinite else nearest_bond(centre, cut, cell)
     first = bond - block
     if block < 1 or not (form.infinite or 0 <= first <= form.length - reach):
         cause = f"{form.length} sites are too few for blocks of {block or period} sites"
@@ -71,9 +72,3 @@ def _invariant(
     return partial_reflection(
         form, block, bond=bond, operators=operators, max_bond=max_bond, name=name
     )
-
-
-def _nearest(centre: int, cut: int, cell: int) -> int:
-    """Bond nearest to a centre that lies left of a site ``cut`` of a cell."""
-    above = centre + (cut - centre) % cell
-    return above - cell if above - centre > cell - (above - centre) else above
