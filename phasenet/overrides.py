@@ -89,6 +89,17 @@ class Overrides:
             values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is no TOML: {error}") from None
+        return cls.of_tables(values, path)
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any], path: Path) -> "Overrides":
+        """Overrides of the tables of a TOML file, as :meth:`from_toml` reads them.
+
+        Raises
+        ------
+        SettingsError
+        """
+        values = dict(tables)
         points, groups = values.pop("points", None), values.pop("zip", [])
         if points is not None and not isinstance(points, str):
             raise SettingsError(f"{path}: points is {points!r}; wanted the path of a CSV file")

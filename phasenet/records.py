@@ -14,9 +14,6 @@ from phasenet.study import Boundary
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, TensorTrain
 
-SPLITS = ("train", "validation", "test", "critical", "unlabelled")
-UNLABELLED = -1
-
 
 class DmrgOutcome(Enum):
     """How a ground-state search ended; the value is the sentence for the user."""
@@ -101,7 +98,8 @@ class PointLabel:
     label
         Label of the phase, or None where it is undetermined.
     split
-        One of SPLITS: ``critical`` is labelled, but the chain is too short for it to be trained on.
+        One of :data:`phasenet.shots.SPLITS`: ``critical`` is labelled, but the chain is too short
+        for it to be trained on.
     reason
         One sentence.
     """
@@ -110,66 +108,6 @@ class PointLabel:
     label: str | None
     split: str
     reason: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapshots:
-    """Labelled measurement outcomes of open chains.
-
-    Parameters
-    ----------
-    spins
-        Local states, uint8 of shape (shots, sites); 0 is the highest weight.
-    site_dim
-        Number of local states.
-    basis
-        Measured spin component on every site.
-    points
-        One entry for each point, in grid order.
-    point_index
-        For each shot, the index of its point, int32 of shape (shots,).
-    classes
-        Labels that occur, in the order of the study's phases.
-    log_probability
-        Natural logarithm of the probability of each shot in its own state, (shots,).
-    class_log_likelihood
-        ln p(shot | class), shape (shots, classes), for the equal mixture of the states of that
-        class in the shot's own split; NaN in splits where it is not computed.
-    """
-
-    spins: NDArray[np.uint8]
-    site_dim: int
-    basis: str
-    points: tuple[PointLabel, ...]
-    point_index: NDArray[np.int32]
-    classes: tuple[str, ...]
-    log_probability: FloatArray
-    class_log_likelihood: FloatArray
-
-    def __post_init__(self) -> None:
-        shots = len(self.spins)
-        shapes = {
-            "point_index": (self.point_index.shape, (shots,)),
-            "log_probability": (self.log_probability.shape, (shots,)),
-            "class_log_likelihood": (self.class_log_likelihood.shape, (shots, len(self.classes))),
-        }
-        for name, (got, wanted) in shapes.items():
-            if got != wanted:
-                raise ShapeError(f"{name} has shape {got}; wanted {wanted}")
-
-    @property
-    def label_index(self) -> NDArray[np.int64]:
-        """Class of each shot, -1 where the label is undetermined."""
-        order = {label: index for index, label in enumerate(self.classes)}
-        of_point = [UNLABELLED if p.label is None else order[p.label] for p in self.points]
-        return np.asarray(of_point, dtype=np.int64)[self.point_index]
-
-    def in_split(self, split: str) -> NDArray[np.int64]:
-        """Indices of the shots of one split."""
-        if split not in SPLITS:
-            raise SettingsError(f"split is {split!r}; wanted one of {', '.join(SPLITS)}")
-        members = np.asarray([p.split == split for p in self.points], dtype=bool)
-        return np.flatnonzero(members[self.point_index])
 
 
 @dataclass(frozen=True, kw_only=True)

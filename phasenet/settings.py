@@ -5,15 +5,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from phasenet.errors import SettingsError
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Method = Literal["auto", "cross", "sketch"]
+BASES = ("Sz", "Sx", "Sy", "random", "unbiased")
+"""Bases of a measurement: a spin component on all sites, or one drawn for each site of each shot.
+
+``random``: Sx, Sy or Sz; ``unbiased``: one of the d + 1 mutually unbiased bases of d local states,
+which suffice for every observable; of spins 1/2 both are the same.
+"""
+
+
+def _checked_basis(text: str) -> str:
+    names = [name.strip() for name in text.split(",")]
+    allowed = BASES if len(names) == 1 else BASES[:3]
+    for name in names:
+        if name not in allowed:
+            raise ValueError(
+                f"wanted one of {', '.join(BASES)}, or a pattern of spin components such as Sx,Sz"
+            )
+    return ",".join(names)
+
+
+Basis = Annotated[str, AfterValidator(_checked_basis)]
 
 
 class Settings(BaseModel):
@@ -48,7 +69,7 @@ def explain(error: ValidationError) -> str:
     name = ".".join([*path, last])
     subject = f"{error.title.removesuffix('Settings').lower()} setting {name!r}"
     if first["type"] != "extra_forbidden":
-        return f"{subject} is {first.get('input')!r}; {first['msg']}"
+        return f"{subject} is {first.get('input')!r}; {first['msg'].removeprefix('Value error, ')}"
     owner = next(kind for kind in Settings.__subclasses__() if kind.__name__ == error.title)
     for part in path:
         inner = owner.model_fields[part].annotation
@@ -101,13 +122,76 @@ class SweepSettings(Settings):
 
 
 class SampleSettings(Settings):
-    """Snapshots and their labels; a chain must be ``xi_per_length`` correlation lengths long."""
+    """Snapshots and their labels; a chain must be ``xi_per_length`` correlation lengths long.
+
+    ``basis`` is one of BASES, or a pattern along the chain such as ``Sx,Sz``; ``window`` sites of
+    the infinite state are measured instead of the open chain, if it is not 0; ``balance`` gives all
+    classes equally many shots; ``phases`` keeps the phase of each amplitude; ``likelihood`` says
+    for which shots the likelihoods of all classes are computed.
+    """
 
     shots: Count = 4000
-    basis: Literal["Sz"] = "Sz"
+    basis: Basis = "Sz"
+    window: Annotated[int, Field(ge=0)] = 0
+    transform: Literal["none", "Kennedy-Tasaki"] = "none"
+    likelihood: Literal["held out", "all", "none"] = "held out"
+    phases: bool = False
+    label: Literal["state", "coordinate"] = "state"
+    split: Literal["point", "region"] = "point"
+    balance: bool = False
     validation: Fraction = 0.2
     test: Fraction = 0.2
     xi_per_length: Positive = 2.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, the younger ones only where they were chosen.
+
+        Files made before there was a choice keep their identity.
+        """
+        older = ("shots", "basis", "validation", "test", "xi_per_length")
+        values = self.model_dump(mode="json")
+        chosen = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: value for name, value in values.items() if name in older or name in chosen}
+
+
+class NoiseSettings(Settings):
+    """Faults of a detector, applied to shots in this order.
+
+    A fraction ``depolarised`` of the shots is replaced by uniformly random ones. Each site is read
+    as another state with probability ``flip``, all others alike, or by ``confusion``: entry (i, j)
+    is the probability to read j where the state is i. A fraction ``lost`` of all sites is not read.
+    """
+
+    depolarised: Share = 0.0
+    flip: Share = 0.0
+    confusion: tuple[tuple[Share, ...], ...] = ()
+    lost: Share = 0.0
+
+
+class ControlSettings(Settings):
+    """Copies of held-out shots that an order was taken out of, and pairs of points.
+
+    ``copies`` are names such as ``sign scramble``, ``block flip 4``, ``zero shuffle``; ``matched``
+    pairs of points of different classes, equal in densities and two-point functions up to
+    ``matched_range`` sites, are named.
+    """
+
+    copies: tuple[str, ...] = ()
+    matched: Annotated[int, Field(ge=0)] = 0
+    matched_range: Count = 4
+
+
+class FeatureSettings(Settings):
+    """What is stored of each point beside its shots.
+
+    ``correlators`` are pairs of operators such as ``Sz Sz``; ``density_matrix`` is the number of
+    sites in the middle whose reduced density matrix is kept; ``spectrum`` the number of Schmidt
+    values of each bond.
+    """
+
+    correlators: tuple[str, ...] = ()
+    density_matrix: Annotated[int, Field(ge=0, le=6)] = 0
+    spectrum: Annotated[int, Field(ge=0)] = 0
 
 
 class TrainSettings(Settings):
@@ -212,5 +296,8 @@ class RunSettings(Settings):
     sweep: SweepSettings = SweepSettings()
     cluster: ClusterSettings = ClusterSettings()
     sample: SampleSettings = SampleSettings()
+    noise: NoiseSettings = NoiseSettings()
+    controls: ControlSettings = ControlSettings()
+    features: FeatureSettings = FeatureSettings()
     train: TrainSettings = TrainSettings()
     tensorize: TensorizeSettings = TensorizeSettings()
