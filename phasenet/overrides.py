@@ -138,17 +138,16 @@ def apply_overrides(study: Study, overrides: Overrides) -> Study:
     """
     couplings: dict[str, Assignment] = {}
     texts = {name: getattr(study, name) for name in _TEXTS}
-    settings = study.settings.as_dict()
+    settings = study.settings.model_dump(mode="json")
+    names = [name for name, _ in study.grid.axes]
     for assignment in overrides.assignments:
-        group, name = _resolved(assignment, study)
+        group, name = _resolved(assignment, names)
         if group == "grid":
             couplings[name] = assignment
         elif group == "study":
             texts[name] = str(assignment.value)
         else:
-            for owner in _owners(name) if group is None else (group,):
-                target = settings[owner] if owner else settings
-                target[name] = _typed(owner, name, assignment.value)
+            _assign(settings, group, name, assignment.value)
     return replace(
         study,
         grid=_grid(study.grid, couplings, overrides),
@@ -157,6 +156,43 @@ def apply_overrides(study: Study, overrides: Overrides) -> Study:
         title=texts["title"],
         hamiltonian=texts["hamiltonian"],
     )
+
+
+def changed_settings(
+    settings: RunSettings, overrides: Overrides, groups: Sequence[str]
+) -> RunSettings:
+    """Settings with some of them changed, where the states are there and there is no study.
+
+    Parameters
+    ----------
+    settings
+        Before.
+    overrides
+        Assignments to settings.
+    groups
+        Groups of settings that may be changed; the empty name is that of the run itself.
+
+    Raises
+    ------
+    SettingsError
+        A name is unknown, or belongs to another group.
+
+    >>> more = Overrides.of_options(assignments=["shots=10"])
+    >>> changed_settings(RunSettings(), more, ["sample"]).sample.shots
+    10
+    """
+    values = settings.model_dump(mode="json")
+    for assignment in overrides.assignments:
+        group, name = _resolved(assignment, ())
+        owners = [o for o in (_owners(name) if group is None else (group,)) if o in groups]
+        if not owners:
+            raise SettingsError(
+                f"{assignment.source}: {assignment.key} decides how ground states are found, and "
+                f"these are there; wanted a setting of {', '.join(g for g in groups if g)}"
+            )
+        for owner in owners:
+            _assign(values, owner, name, assignment.value)
+    return RunSettings.checked(values)
 
 
 def differences(before: Study, after: Study) -> list[str]:
@@ -227,10 +263,16 @@ def _owners(name: str) -> list[str]:
     return [g for g, owner in parts.items() if name in owner.model_fields and name not in parts]
 
 
-def _resolved(assignment: Assignment, study: Study) -> tuple[str | None, str]:
+def _assign(settings: dict[str, Any], group: str | None, name: str, value: Any) -> None:
+    """Set a setting in its group, or in every group that has it."""
+    for owner in _owners(name) if group is None else (group,):
+        target = settings[owner] if owner else settings
+        target[name] = _typed(owner, name, value)
+
+
+def _resolved(assignment: Assignment, couplings: Sequence[str]) -> tuple[str | None, str]:
     """Group and name that a key means; no group: every group of settings that has the name."""
     key = assignment.key
-    couplings = [name for name, _ in study.grid.axes]
     group, dot, name = key.rpartition(".")
     known = {
         **{f"grid.{coupling}": ("grid", coupling) for coupling in couplings},
@@ -253,7 +295,8 @@ def _resolved(assignment: Assignment, study: Study) -> tuple[str | None, str]:
     bare = {*couplings, *_TEXTS, *(n for g in _parts().values() for n in g.model_fields)}
     names = [*known] if dot else sorted(bare - {*_parts()})
     near = nearest(key, names)
-    way_out = f"did you mean {near!r}?" if near else f"couplings are {', '.join(couplings)}"
+    listed = f"couplings are {', '.join(couplings)}" if couplings else "there are no couplings here"
+    way_out = f"did you mean {near!r}?" if near else listed
     raise SettingsError(f"{assignment.source}: {key!r} is no setting and no coupling; {way_out}")
 
 

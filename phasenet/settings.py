@@ -136,7 +136,7 @@ class SampleSettings(Settings):
     transform: Literal["none", "Kennedy-Tasaki"] = "none"
     likelihood: Literal["held out", "all", "none"] = "held out"
     phases: bool = False
-    label: Literal["state", "coordinate"] = "state"
+    label: Literal["state", "coordinate", "none"] = "state"
     split: Literal["point", "region"] = "point"
     balance: bool = False
     validation: Fraction = 0.2

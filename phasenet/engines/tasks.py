@@ -1,6 +1,6 @@
 """Many independent tasks through any executor, a few at a time.
 
-A task writes its own result and returns one line about it, so that a worker may die at any time:
+A task writes its own result and returns a short answer, so that a worker may die at any time:
 what it was at is given out again, and nothing else is lost.
 """
 
@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from phasenet.errors import PhasenetError
 
 Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class WorkerDied(BrokenExecutor):
@@ -46,16 +47,16 @@ def nothing() -> None:
 
 
 @dataclass(kw_only=True)
-class _Work(Generic[Task]):
+class _Work(Generic[Task, Result]):
     """Tasks not given out yet, those that run, and what came of the others."""
 
-    function: Callable[[Task], str]
+    function: Callable[[Task], Result]
     executor: Executor
     max_deaths: int
     waiting: Iterator[tuple[int, Task]]
     again: deque[tuple[int, Task]] = field(default_factory=deque)
-    running: dict[Future[str], tuple[int, Task]] = field(default_factory=dict)
-    ended: SimpleQueue[Future[str]] = field(default_factory=SimpleQueue)
+    running: dict[Future[Result], tuple[int, Task]] = field(default_factory=dict)
+    ended: SimpleQueue[Future[Result]] = field(default_factory=SimpleQueue)
     deaths: Counter[int] = field(default_factory=Counter)
     failures: list[Failure[Task]] = field(default_factory=list)
 
@@ -82,19 +83,19 @@ class _Work(Generic[Task]):
             if future.cancel():
                 del self.running[future]
 
-    def settle(self, future: Future[str], on_done: Callable[[str], None]) -> None:
+    def settle(self, future: Future[Result], on_done: Callable[[Result], None]) -> None:
         """Record what came of one task."""
         if future not in self.running:  # taken back
             return
         number, task = self.running.pop(future)
         try:
-            line = future.result()
+            answer = future.result()
         except PhasenetError as error:
             self.failures.append(Failure(task=task, error=error))
         except (BrokenExecutor, CancelledError) as error:
             self._count_death(number, task, error)
         else:
-            on_done(line)
+            on_done(answer)
 
     def _count_death(self, number: int, task: Task, error: BaseException) -> None:
         self.deaths[number] += 1
@@ -109,11 +110,11 @@ class _Work(Generic[Task]):
 
 
 def run_tasks(
-    function: Callable[[Task], str],
+    function: Callable[[Task], Result],
     tasks: Iterable[Task],
     *,
     executor: Executor,
-    on_done: Callable[[str], None],
+    on_done: Callable[[Result], None],
     should_stop: Callable[[], bool] = never,
     on_poll: Callable[[], None] = nothing,
     poll_seconds: float = 1.0,
@@ -126,14 +127,14 @@ def run_tasks(
     Parameters
     ----------
     function
-        Importable by name; returns one line about what it did.
+        Importable by name; returns a short answer, such as one line about what it did.
     tasks
         Picklable values.
     executor
         Any executor: :func:`phasenet.engines.local.local_pool`, Dask, MPI, threads. Where it goes
         on after the death of a worker, the task at hand is given out again.
     on_done
-        Receives the line of each finished task, in the order of finishing.
+        Receives the answer of each finished task, in the order of finishing.
     should_stop
         Asked after each task and each poll; once true, nothing more begins, and the tasks that
         run have ``grace_seconds`` to end.

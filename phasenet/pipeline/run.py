@@ -6,12 +6,13 @@ from pathlib import Path
 
 from phasenet.card import StudyCard
 from phasenet.pipeline.chart import chart, chart_product
+from phasenet.pipeline.dataset_plan import plan_of_states
 from phasenet.pipeline.engine import Engine
 from phasenet.pipeline.folder import RunFolder
 from phasenet.pipeline.measure import measure, table_product
 from phasenet.pipeline.product import Product
 from phasenet.pipeline.reporting import Reporter, SilentReporter
-from phasenet.pipeline.sample import sample, snapshots_product
+from phasenet.pipeline.sample import sample
 from phasenet.pipeline.simulate import find_states, planned_units
 from phasenet.pipeline.survey import survey
 from phasenet.pipeline.tensorize import tensorize, train_product
@@ -106,12 +107,12 @@ def _steps(
 ) -> list[_Step]:
     snapshots, network = folder.file(Kind.SNAPSHOTS), folder.file(Kind.NETWORK)
     trains, table = folder.file(Kind.TRAIN), folder.file(Kind.TABLE)
-    diagram = folder.file(Kind.CHART)
+    diagram, dataset = folder.file(Kind.CHART), plan_of_states(states, card)
     return [
         _Step(
             path=snapshots,
-            product=lambda: snapshots_product(states, snapshots, card),
-            make=lambda product: sample(states, product, card, reporter=reporter),
+            product=lambda: dataset.product(snapshots),
+            make=lambda product: sample(dataset, product, reporter=reporter, workers=workers),
         ),
         _Step(
             path=network,

@@ -1,80 +1,97 @@
-"""Step 2: labelled snapshots of ground states."""
+"""Step 2: labelled datasets of snapshots of ground states."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from phasenet.card import StudyCard
-from phasenet.errors import PhasenetError
-from phasenet.pipeline.product import Product, ordered_states, parents_of
-from phasenet.pipeline.reporting import Reporter, stage
-from phasenet.pipeline.sources import labelled, states_by_point
-from phasenet.records import PointLabel, Snapshots
-from phasenet.snapshots.dataset import assign_splits, draw_snapshots
-from phasenet.storage.header import Header, Kind
-from phasenet.storage.snapshots import write_snapshots
-from phasenet.study import Boundary
-
-
-def snapshots_product(states: Sequence[Path], out: Path, card: StudyCard) -> Product:
-    """File of snapshots that these states lead to."""
-    settings = card.run_settings()
-    header = Header(
-        kind=Kind.SNAPSHOTS,
-        settings={"sample": settings.sample.as_dict(), "criteria": card.criteria()},
-        seed=settings.seed,
-        parents=parents_of(ordered_states(states)),
-        study=card,
-    )
-    return Product(path=out, header=header)
+from phasenet.errors import SettingsError
+from phasenet.pipeline.dataset_head import dataset_head
+from phasenet.pipeline.dataset_plan import DatasetPlan
+from phasenet.pipeline.parallel import Answers
+from phasenet.pipeline.product import Product
+from phasenet.pipeline.reporting import Reporter
+from phasenet.pipeline.sampling_tasks import block_tasks, draw_block
+from phasenet.settings import RunSettings
+from phasenet.shots import SnapshotsHead
+from phasenet.snapshots.bases import basis_of
+from phasenet.snapshots.noise import check_noise
+from phasenet.snapshots.repeats import Configurations
+from phasenet.snapshots.transforms import check_control
+from phasenet.storage.shot_parts import ShotParts, join_parts
+from phasenet.storage.states import read_state
 
 
 def sample(
-    states: Sequence[Path], product: Product, card: StudyCard, *, reporter: Reporter
-) -> Snapshots:
-    """Label every point by what its infinite state shows and draw from its open chain.
+    plan: DatasetPlan,
+    product: Product,
+    *,
+    reporter: Reporter,
+    workers: int = 1,
+    device: str = "cpu",
+) -> SnapshotsHead:
+    """Label every point by what its infinite state shows, and draw snapshots of it.
+
+    Finished blocks of shots are kept in a folder beside the file, from which the same call goes on
+    after an interruption of any kind; afterwards the folder is removed.
 
     Parameters
     ----------
-    states
-        Files of the infinite state and of the open chain of every point.
+    plan
+        What the dataset is made of.
     product
-        From :func:`snapshots_product`.
-    card
-        Phases, what they are recognised by, and settings.
+        From :meth:`DatasetPlan.product`.
     reporter
-        Hears of the stages.
+        Hears of each point and each block.
+    workers
+        Worker processes; they change no result.
+    device
+        Where states are contracted; on another one than ``cpu`` shots may differ by rounding.
 
     Raises
     ------
     PhasenetError
-        A point lacks one of its two states, or a class has too few points.
+        A point lacks one of its states, a class has too few points, or the disk is full.
     """
-    settings = card.run_settings()
+    settings = plan.settings
+    _, first = read_state(plan.chains[0].states[0])
+    check_measurement(settings, first.train.cores[0].shape[1])
+    answers = Answers(workers=workers if device == "cpu" else 1, reporter=reporter)
+    found = dataset_head(plan, answers)
+    parts = ShotParts.beside(product.path)
+    tasks = block_tasks(plan, found, product.header.key, parts, device)
+    keys = [task.key for task in tasks]
+    missing = [task for task in tasks if not parts.has(task.key)]
+    there = len(tasks) - len(missing)
+    title = f"snapshots ({there} of {len(tasks)} blocks are there)" if there else "snapshots"
+    answers.of(title, draw_block, missing, lambda shots: f"{shots} shots")
+    training = Configurations()
+    for task in tasks:
+        if found.head.points[task.point].split == "train":
+            training.add(parts.read(task.key))
+    join_parts(parts, keys, product.path, product.header, found.head, mark=training.marked)
+    parts.remove()
+    return found.head
 
-    def compute() -> Snapshots:
-        found = states_by_point(ordered_states(states))
-        for point, slot in found.items():
-            missing = sorted(set(Boundary) - set(slot))
-            if missing:
-                raise PhasenetError(
-                    f"point {point} has no {missing[0]} state; labels need the infinite one, "
-                    "snapshots the finite one: run phasenet simulate"
-                )
-        labels: list[PointLabel] = []
-        with stage(reporter, "labels", len(found)):
-            for slot in found.values():
-                length = len(slot[Boundary.FINITE].train.cores)
-                longest = length / settings.sample.xi_per_length
-                infinite = slot[Boundary.INFINITE]
-                labels.append(labelled(infinite, card, longest=longest).label)
-                reporter.advance(len(labels), f"{labels[-1].point}: {labels[-1].label}")
-        with stage(reporter, "snapshots", 1):
-            return draw_snapshots(
-                {point: slot[Boundary.FINITE] for point, slot in found.items()},
-                assign_splits(labels, settings.sample, settings.seed),
-                [phase.label for phase in card.phases],
-                settings.sample,
-                settings.seed,
+
+def check_measurement(settings: RunSettings, site_dim: int) -> None:
+    """Raise SettingsError unless chains with this number of local states can be measured so.
+
+    >>> check_measurement(RunSettings.checked({"sample": {"basis": "unbiased"}}), 3)
+    """
+    sample = settings.sample
+    basis_of(sample.basis, site_dim)
+    check_noise(settings.noise, site_dim)
+    for name in settings.controls.copies:
+        check_control(name, site_dim)
+    if sample.transform != "none":
+        if sample.basis != "Sz" or site_dim % 2 == 0:
+            raise SettingsError(
+                f"sample.transform is {sample.transform} of {site_dim} local states in the basis "
+                f"{sample.basis}; it is for integer spins in the basis Sz"
             )
-
-    return product.make(compute, write_snapshots)
+        if settings.noise.lost:
+            raise SettingsError(
+                f"sample.transform is {sample.transform}, and noise.lost is "
+                f"{settings.noise.lost:g}; a lost site has no sign: leave out one of the two"
+            )
+    if sample.phases and sample.window:
+        raise SettingsError(
+            "sample.phases asks for phases of amplitudes, and a window of an infinite state has "
+            "none; set sample.window = 0"
+        )

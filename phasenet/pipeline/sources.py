@@ -25,9 +25,10 @@ _FOUND = (DmrgOutcome.CONVERGED, DmrgOutcome.BOND_LIMIT)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledState:
-    """Infinite ground state of a point with all that its label follows from."""
+    """Infinite ground state of a point with all that its label follows from; lengths in sites."""
 
     state: GroundState
+    correlation_length: float
     invariants: tuple[Invariant, ...]
     orders: tuple[MeasuredOrder, ...]
     criticality: Criticality
@@ -94,7 +95,12 @@ def labelled(state: GroundState, card: StudyCard, *, longest: float) -> Labelled
     if doubt:
         label = replace(label, label=None, split="unlabelled", reason=f"{doubt}; {label.reason}")
     return LabelledState(
-        state=state, invariants=found, orders=orders, criticality=growth, label=label
+        state=state,
+        correlation_length=length,
+        invariants=found,
+        orders=orders,
+        criticality=growth,
+        label=label,
     )
 
 

@@ -11,9 +11,10 @@ import pytest
 from phasenet import Grid, Order, ParameterPoint, Phase, RunSettings, Study, Symmetry
 from phasenet.phases.exact import product_cell, product_chain
 from phasenet.pipeline.chart import chart, chart_product
+from phasenet.pipeline.dataset_plan import plan_of_states
 from phasenet.pipeline.measure import measure, table_product
 from phasenet.pipeline.reporting import SilentReporter
-from phasenet.pipeline.sample import sample, snapshots_product
+from phasenet.pipeline.sample import sample
 from phasenet.pipeline.sources import labelled
 from phasenet.records import DmrgOutcome, GroundState
 from phasenet.storage.header import Header, Kind
@@ -141,11 +142,11 @@ def states(tmp_path_factory):
 
 def test_spin_half_chains_are_labelled_sampled_and_measured(states, tmp_path):
     reporter = SilentReporter()
-    product = snapshots_product(states, tmp_path / "toy.snapshots.h5", CARD)
-    snapshots = sample(states, product, CARD, reporter=reporter)
-    assert snapshots.classes == ("neel", "trivial", "topological")
-    wanted = [name for name in snapshots.classes for _ in range(3)]
-    assert [p.label for p in snapshots.points] == wanted
+    plan = plan_of_states(states, CARD)
+    head = sample(plan, plan.product(tmp_path / "toy.snapshots.h5"), reporter=reporter)
+    assert head.classes == ("neel", "trivial", "topological")
+    wanted = [name for name in head.classes for _ in range(3)]
+    assert [p.label for p in head.points] == wanted
 
     product = table_product(states, None, tmp_path / "toy.table.h5", CARD)
     table = measure(states, None, product, CARD, reporter=reporter)
@@ -189,14 +190,17 @@ def test_a_change_of_what_phases_are_recognised_by_makes_labels_stale(states, tm
     )
     for card in cards:
         for make in (
-            snapshots_product(states, tmp_path / "a.snapshots.h5", card),
+            plan_of_states(states, card).product(tmp_path / "a.snapshots.h5"),
             table_product(states, None, tmp_path / "a.table.h5", card),
         ):
             keys.add(make.header.key)
     assert len(keys) == 2 * len(cards)
     other_title = dataclasses.replace(CARD, title="The same chain")
-    key = snapshots_product(states, tmp_path / "a.snapshots.h5", other_title).header.key
-    assert key == snapshots_product(states, tmp_path / "a.snapshots.h5", CARD).header.key
+    products = [
+        plan_of_states(states, card).product(tmp_path / "a.snapshots.h5")
+        for card in (CARD, other_title)
+    ]
+    assert products[0].header.key == products[1].header.key
 
 
 def markov(decay):
@@ -275,9 +279,10 @@ def test_a_class_with_too_few_points_is_one_line(states, tmp_path):
     from phasenet.errors import SettingsError
 
     fewer = [path for path in states if not Path(path).name.startswith(("g=0.", "g=8."))]
-    product = snapshots_product(fewer, tmp_path / "few.snapshots.h5", CARD)
+    plan = plan_of_states(fewer, CARD)
+    product = plan.product(tmp_path / "few.snapshots.h5")
     with pytest.raises(
         SettingsError, match=r"class neel has 2 points .*at least 3: widen"
     ) as error:
-        sample(fewer, product, CARD, reporter=SilentReporter())
+        sample(plan, product, reporter=SilentReporter())
     assert "\n" not in str(error.value)
