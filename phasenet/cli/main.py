@@ -11,6 +11,7 @@ from typing import NoReturn
 from phasenet import __version__
 from phasenet.cli import (
     chart,
+    estimate,
     export,
     import_,
     measure,
@@ -38,6 +39,7 @@ _VERBS = (
     train,
     tensorize,
     measure,
+    estimate,
     chart,
     show,
     export,
