@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from phasenet.card import KnownTransition, Phase
     from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry, spin_string
     from phasenet.errors import PhasenetError
+    from phasenet.networks.datasets import load_dataset, stream_dataset
     from phasenet.pipeline.analysis import (
         as_state,
         central_charge_of_chain,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         many_body_invariants,
         partial_reflection,
         partial_time_reversal,
+        reduced_density_matrix,
         schmidt_values,
         spt_invariants,
         string_order,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
         structure_factor,
         transfer_spectrum,
     )
+    from phasenet.pipeline.drawing import amplitudes, draw_snapshots, log_probabilities
+    from phasenet.pipeline.estimate_targets import Asked, shot_estimates
     from phasenet.pipeline.simulate import simulate
     from phasenet.points import Grid, ParameterPoint
     from phasenet.settings import RunSettings
@@ -78,6 +82,7 @@ _HOME = {
     "many_body_invariants": "pipeline.analysis",
     "partial_reflection": "pipeline.analysis",
     "partial_time_reversal": "pipeline.analysis",
+    "reduced_density_matrix": "pipeline.analysis",
     "schmidt_values": "pipeline.analysis",
     "spt_invariants": "pipeline.analysis",
     "string_order": "pipeline.analysis",
@@ -86,6 +91,13 @@ _HOME = {
     "string_report": "pipeline.analysis",
     "structure_factor": "pipeline.analysis",
     "transfer_spectrum": "pipeline.analysis",
+    "amplitudes": "pipeline.drawing",
+    "draw_snapshots": "pipeline.drawing",
+    "log_probabilities": "pipeline.drawing",
+    "load_dataset": "networks.datasets",
+    "stream_dataset": "networks.datasets",
+    "Asked": "pipeline.estimate_targets",
+    "shot_estimates": "pipeline.estimate_targets",
     "read_black_box": "storage.trains",
     "read_network": "storage.networks",
     "read_snapshots": "storage.snapshots",
@@ -100,6 +112,7 @@ _HOME = {
 }
 __all__ = [
     "SPIN_SYMMETRIES",
+    "Asked",
     "Boundary",
     "Chain",
     "Grid",
@@ -114,19 +127,23 @@ __all__ = [
     "Study",
     "Symmetry",
     "TensorTrain",
+    "amplitudes",
     "as_state",
     "canonical_cell",
     "central_charge_of_chain",
     "connected_correlations",
     "correlation_matrix",
     "correlations",
+    "draw_snapshots",
     "entanglement_spectrum",
     "entropies",
     "expectations",
     "fidelity",
     "haegeman_order",
+    "load_dataset",
     "load_study",
     "local_orders",
+    "log_probabilities",
     "many_body_invariants",
     "partial_reflection",
     "partial_time_reversal",
@@ -137,10 +154,13 @@ __all__ = [
     "read_table",
     "read_tenpy_state",
     "read_train",
+    "reduced_density_matrix",
     "schmidt_values",
+    "shot_estimates",
     "simulate",
     "spin_string",
     "spt_invariants",
+    "stream_dataset",
     "string_order",
     "string_pairs",
     "string_profile",

@@ -19,6 +19,7 @@ from phasenet.phases.correlations import connected_correlations as _connected_co
 from phasenet.phases.correlations import correlation_matrix as _correlation_matrix
 from phasenet.phases.correlations import correlations as _correlations
 from phasenet.phases.correlations import expectations as _expectations
+from phasenet.phases.density_matrix import reduced_density_matrix as _reduced_density_matrix
 from phasenet.phases.entanglement import entanglement_spectrum as _entanglement_spectrum
 from phasenet.phases.entanglement import entropies as _entropies
 from phasenet.phases.entanglement import schmidt_values as _schmidt_values
@@ -141,6 +142,7 @@ correlations = of_any_state(_correlations)
 connected_correlations = of_any_state(_connected_correlations)
 correlation_matrix = of_any_state(_correlation_matrix)
 structure_factor = of_any_state(_structure_factor)
+reduced_density_matrix = of_any_state(_reduced_density_matrix)
 
 
 def fidelity(first: AnyState, second: AnyState) -> float:
