@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasenet.errors import SettingsError, ShapeError
+from phasenet.errors import SettingsError
 from phasenet.points import ParameterPoint
 from phasenet.study import Boundary
 from phasenet.trains.infinite import InfiniteTrain

@@ -27,6 +27,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
+    except PhasenetError:
+        # A file that is missing is an OSError too.
+        raise
     except OSError as error:
         raise PhasenetError(
             f"cannot write {path}: {error.strerror or error}; free space there or choose --out"

@@ -8,10 +8,11 @@ import datetime
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,11 +21,13 @@ import phasenet
 from phasenet.errors import FileKindError, MissingInputError, PhasenetError
 from phasenet.storage.atomic import atomic_path
 from phasenet.storage.header import Header, Kind, format_version
+from phasenet.storage.sink import Sink, waiting_signals
 from phasenet.trains.train import Array
 
 Scalar = str | int | float
-Read = TypeVar("Read")
-_RECORD = "record"
+RECORD = "record"
+COMPRESSION: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+"""As of h5py's create_dataset: what every reader of HDF5 knows."""
 _COMPRESS_FROM_BYTES = 4096
 # HDF5 tells open files in memory apart by their names, and threads may write at the same time.
 _images = itertools.count()
@@ -50,14 +53,24 @@ class Content:
 
 def write_file(path: Path, header: Header, content: Content, *, compress: bool = True) -> Header:
     """Write a file atomically; return its header with id, version and time filled in."""
-    header = replace(
+    header = stamped(header, content.id)
+
+    def fill(file: h5py.File) -> None:
+        file.attrs.update(header.attributes())
+        fill_content(file, content, compress=compress)
+
+    write_hdf5(path, fill)
+    return header
+
+
+def stamped(header: Header, content_id: str) -> Header:
+    """Header of a file that is written now."""
+    return replace(
         header,
-        id=content.id,
+        id=content_id,
         version=phasenet.__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    write_hdf5(path, lambda file: _fill(file, header, content, compress))
-    return header
 
 
 def write_hdf5(path: Path, fill: Callable[[h5py.File], None]) -> None:
@@ -71,6 +84,32 @@ def write_hdf5(path: Path, fill: Callable[[h5py.File], None]) -> None:
         temporary.write_bytes(image)
 
 
+@contextmanager
+def streamed(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """Write an HDF5 file of any size atomically: it goes to the disk as it is filled.
+
+    Call the second value from time to time: there a full disk and signals end the work early.
+
+    Raises
+    ------
+    PhasenetError
+        The folder cannot be written, or the disk is full.
+    """
+    with atomic_path(path) as temporary, waiting_signals() as handle_signals:
+        sink = Sink(temporary)
+
+        def check() -> None:
+            sink.check()
+            handle_signals()
+
+        try:
+            with h5py.File(sink, "w") as file:
+                yield file, check
+        finally:
+            sink.close()
+        sink.check()
+
+
 def read_header(path: Path | str) -> Header:
     """Header of any phasenet file.
 
@@ -78,7 +117,8 @@ def read_header(path: Path | str) -> Header:
     ------
     MissingInputError, FileKindError
     """
-    return _read(path, _header)
+    with opened(path) as file:
+        return header_of(file, Path(path))
 
 
 def read_content(path: Path | str, kind: Kind) -> tuple[Header, Content]:
@@ -88,12 +128,23 @@ def read_content(path: Path | str, kind: Kind) -> tuple[Header, Content]:
     ------
     MissingInputError, FileKindError
     """
-    header, content = _read(path, _everything)
+    with opened(path) as file:
+        header, content = header_of(file, Path(path)), content_of(file)
+    check_kind(path, header, kind)
+    check_id(path, header, content.id)
+    return header, content
+
+
+def check_kind(path: Path | str, header: Header, kind: Kind) -> None:
+    """Raise FileKindError unless a file is of a kind."""
     if header.kind != kind:
         raise FileKindError(f"{path} is a {header.kind} file; wanted a {kind} file")
-    if content.id != header.id:
+
+
+def check_id(path: Path | str, header: Header, content_id: str) -> None:
+    """Raise FileKindError unless the content of a file has the id that the file names."""
+    if content_id != header.id:
         raise FileKindError(f"{path} is damaged: its content does not match its id; make it again")
-    return header, content
 
 
 def current_header(path: Path, key: str) -> Header | None:
@@ -105,22 +156,39 @@ def current_header(path: Path, key: str) -> Header | None:
     return header if header.key == key else None
 
 
-def _fill(file: h5py.File, header: Header, content: Content, compress: bool) -> None:
-    file.attrs.update(header.attributes())
-    file.create_group(_RECORD).attrs.update(dict(content.values))
+def fill_content(file: h5py.File, content: Content, *, compress: bool = True) -> None:
+    """Put arrays and scalars into an open file."""
+    file.create_group(RECORD).attrs.update(dict(content.values))
     for name, array in content.arrays.items():
         large = compress and array.nbytes >= _COMPRESS_FROM_BYTES
-        options = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        file.create_dataset(name, data=array, **(options if large else {}))
+        file.create_dataset(name, data=array, **(COMPRESSION if large else {}))
 
 
-def _read(place: Path | str, reader: Callable[[h5py.File, Path], Read]) -> Read:
+@contextmanager
+def opened(place: Path | str) -> Iterator[h5py.File]:
+    """Open a file for reading; whatever goes wrong inside is one FileKindError.
+
+    Raises
+    ------
+    MissingInputError, FileKindError
+    """
+    with readable(place), h5py.File(Path(place), "r") as file:
+        yield file
+
+
+@contextmanager
+def readable(place: Path | str) -> Iterator[None]:
+    """Whatever goes wrong while a file is read is one FileKindError.
+
+    Raises
+    ------
+    MissingInputError, FileKindError
+    """
     path = Path(place)
     if not path.is_file():
         raise MissingInputError(f"no file {path}")
     try:
-        with h5py.File(path, "r") as file:
-            return reader(file, path)
+        yield
     except FileKindError:
         raise
     except (PhasenetError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -130,7 +198,8 @@ def _read(place: Path | str, reader: Callable[[h5py.File, Path], Read]) -> Read:
         ) from error
 
 
-def _header(file: h5py.File, path: Path) -> Header:
+def header_of(file: h5py.File, path: Path) -> Header:
+    """Header of an open file; ``path`` is what messages call it."""
     if "kind" not in file.attrs or "format_version" not in file.attrs:
         raise FileKindError(f"{path} is an HDF5 file, but not one of phasenet: it names no kind")
     version, newest = int(file.attrs["format_version"]), format_version(file.attrs["kind"])
@@ -141,19 +210,19 @@ def _header(file: h5py.File, path: Path) -> Header:
     return Header.from_attributes(dict(file.attrs))
 
 
-def _everything(file: h5py.File, path: Path) -> tuple[Header, Content]:
-    header = _header(file, path)
-    values = {name: _plain(value) for name, value in file[_RECORD].attrs.items()}
+def content_of(file: h5py.File, *, leave: Collection[str] = ()) -> Content:
+    """Scalars and arrays of an open file, without some arrays."""
     arrays: dict[str, Array] = {}
 
     def visit(name: str | bytes, item: Any) -> None:
         if isinstance(name, bytes):
             raise ValueError(f"an array has the name {name!r}")
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, h5py.Dataset) and name not in leave:
             arrays[name] = item[()]
 
     file.visititems(visit)
-    return header, Content(arrays=arrays, values=values)
+    values = {name: _plain(value) for name, value in file[RECORD].attrs.items()}
+    return Content(arrays=arrays, values=values)
 
 
 def _plain(value: Any) -> Scalar:

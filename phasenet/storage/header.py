@@ -10,7 +10,7 @@ from phasenet.card import StudyCard
 from phasenet.identity import canonical_json, digest
 
 FORMAT_VERSION = 1
-_FORMAT_VERSIONS = {"state": 2}
+_FORMAT_VERSIONS = {"state": 2, "snapshots": 2}
 # Part of every key, so that a new format alone makes nothing stale.
 _KEY_VERSION = 1
 

@@ -1,4 +1,4 @@
-"""Files of every format so far stay readable: the sample files, and the states beside this test."""
+"""Files of every format so far stay readable: the sample files, and those beside this test."""
 
 import itertools
 from pathlib import Path
@@ -100,6 +100,64 @@ def test_numbers_of_a_frozen_state():
     assert state.train.bond_dims == (24, 24)
 
 
+def test_snapshots_of_format_1():
+    header, snapshots = read_snapshots(FROZEN / "format_1.snapshots.h5")
+    assert (header.id, header.key) == ("42d12845e29cdd0f", "4f78846750f832e9")
+    head, shots = snapshots.head, snapshots.shots
+    assert shots.spins.tolist()[4] == [0, 0, 0, 0, 1, 2, 2, 1]
+    assert shots.point_index.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert shots.log_probability.tolist() == list(range(-9, 0))
+    assert np.isnan(shots.class_log_likelihood[:6]).all()
+    assert (shots.class_log_likelihood[6:] == -1.5).all()
+    assert (head.classes, head.basis, head.site_dim) == (("haldane", "large_d"), "Sz", 3)
+    assert [p.label for p in head.points] == ["haldane", None, "large_d"]
+    assert [p.split for p in head.points] == ["train", "unlabelled", "critical"]
+    assert (str(head.points[1].point), head.points[0].reason) == (
+        "D=0.3,Delta=1",
+        "because of haldane",
+    )
+    # What was not written then.
+    (source,) = head.sources
+    assert (source.study, source.sites, source.boundary) == ("haldane", 8, "finite")
+    assert (head.targets, head.features, head.pairs) == ((), (), ())
+    assert (shots.basis_index, shots.phase, shots.in_training) == (None, None, None)
+    assert {(p.source, p.control, p.soft_label) for p in head.points} == {(0, "", ())}
+
+
+def test_snapshots_of_format_2():
+    path = FROZEN / "format_2.snapshots.h5"
+    header, snapshots = read_snapshots(path)
+    assert (header.id, header.key) == ("7cd07c040996e7ff", "38ce46c380625d6b")
+    head, shots = snapshots.head, snapshots.shots
+    assert shots.spins.tolist()[4] == [0, 0, 1, 0, 255, 255]
+    assert shots.phase[3] == pytest.approx(0.7885489358, abs=1e-9)
+    assert shots.in_training.tolist() == [False, True, False, True, False, True, False]
+    assert shots.basis_index.shape == (7, 6)
+    assert (head.basis, head.basis_names, head.transform, head.labelled_by) == (
+        *("Sx,Sz", ("Sx", "Sz"), "Kennedy-Tasaki", "coordinate"),
+    )
+    assert [(s.study, s.sites, s.boundary) for s in head.sources] == [
+        ("haldane", 6, "finite"),
+        ("field", 4, "infinite"),
+    ]
+    assert [str(p.point) for p in head.points] == [
+        *("D=0,Delta=1", "D=1,h=-0.5", "D=2,Delta=1", "D=2,Delta=1"),
+    ]
+    assert [p.soft_label for p in head.points] == [(0.75, 0.25), (), (0.0, 1.0), ()]
+    assert head.points[3].control == "block flip 4"
+    assert [(c.name, c.unit) for c in head.targets] == [("energy", "J"), ("entropy", "nat")]
+    np.testing.assert_array_equal(head.targets[0].errors, [0, np.nan, 1, 2])
+    assert [[v.shape for v in c.values] for c in head.features] == [
+        [(2, 2), (0, 0), (0, 0), (0, 0)],
+        [(3,), (1,), (0,), (2,)],
+    ]
+    (pair,) = head.pairs
+    assert (pair.first, pair.second, pair.correlation_difference, pair.reach) == (0, 2, 1e-17, 4)
+    with h5py.File(path) as file:
+        assert file.attrs["format_version"] == 2
+        assert file["spins"].chunks == (1024, 6)
+
+
 def test_a_table_from_before_there_were_curves():
     header, table = read_table(FROZEN / "format_1.table.h5")
     assert (header.id, header.key) == ("7cb9998df9b035e8", "ced26310604b390a")
@@ -120,9 +178,9 @@ def test_values_of_a_frozen_function():
         3,
         1519,
     )
-    sz = 1.0 - snapshots.spins[:100]
+    sz = 1.0 - snapshots.shots.spins[:100]
     wanted = np.exp(-0.2 * (sz[:, 1:] * sz[:, :-1]).sum(axis=1))
-    np.testing.assert_allclose(found.train(snapshots.spins[:100]), wanted, rtol=1e-12)
+    np.testing.assert_allclose(found.train(snapshots.shots.spins[:100]), wanted, rtol=1e-12)
 
 
 def test_a_train_from_before_steps_were_written_has_none():

@@ -463,18 +463,6 @@ def test_a_full_disk_gives_one_line_and_keeps_the_previous_version(written, limi
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Folder on a disk of 64 KiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only the superuser may mount a small disk")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
 def test_a_disk_that_really_is_full(small_disk, written):
     path, _ = written
     old = small_disk / "a.table.h5"

@@ -14,21 +14,28 @@ from phasenet.phases.exact import aklt_cell, aklt_chain
 from phasenet.pipeline.show import describe
 from phasenet.points import ParameterPoint
 from phasenet.records import (
-    SPLITS,
     Boundary1D,
     Column,
     Curve,
     DmrgOutcome,
     GroundState,
     PhaseDiagram,
-    PointLabel,
     Score,
-    Snapshots,
     Table,
     TensorizedBlackBox,
     TensorizedClassifier,
     TensorizedFunction,
     TrainedNetwork,
+)
+from phasenet.shots import (
+    NO_SITE,
+    SPLITS,
+    MatchedPair,
+    SampledPoint,
+    Shots,
+    Snapshots,
+    SnapshotsHead,
+    Source,
 )
 from phasenet.storage.blocks import cores_of
 from phasenet.storage.header import Header, Kind, Parent
@@ -109,21 +116,75 @@ def charged_state(charge="2*Sz", phase=1.0):
 
 
 def snapshots():
+    """The plain kind: one chain, one basis, labels and likelihoods."""
     labels = ("haldane", None, "large_d")
     splits = ("train", "unlabelled", "critical")
-    return Snapshots(
-        spins=rng().integers(0, 3, (7, 6)).astype(np.uint8),
+    head = SnapshotsHead(
         site_dim=3,
         basis="Sz",
+        classes=("haldane", "large_d"),
+        sources=(Source(study="haldane", title="t", hamiltonian="H", sites=6, boundary="finite"),),
         points=tuple(
-            PointLabel(point=point, label=label, split=split, reason=f"because of {label}")
+            SampledPoint(point=point, label=label, split=split, reason=f"because of {label}")
             for point, label, split in zip(POINTS, labels, splits, strict=True)
         ),
+    )
+    shots = Shots(
+        spins=rng().integers(0, 3, (7, 6)).astype(np.uint8),
         point_index=np.array([0, 0, 0, 1, 1, 2, 2], dtype=np.int32),
-        classes=("haldane", "large_d"),
         log_probability=-rng().random(7),
         class_log_likelihood=np.where(rng().random((7, 2)) < 0.5, np.nan, -1.5),
     )
+    return Snapshots(head=head, shots=shots)
+
+
+def rich_snapshots():
+    """Everything that a dataset can hold."""
+    plain = snapshots()
+    window = Source(study="field", title="ü", hamiltonian="H + h", sites=4, boundary="infinite")
+    first, second, third = plain.head.points
+    points = (
+        dataclasses.replace(first, soft_label=(0.75, 0.25)),
+        dataclasses.replace(second, source=1, point=ParameterPoint.of(h=-0.5, D=1.0)),
+        dataclasses.replace(third, soft_label=(0.0, 1.0)),
+        dataclasses.replace(third, split="control", control="block flip 4"),
+    )
+    head = dataclasses.replace(
+        plain.head,
+        basis="Sx,Sz",
+        basis_names=("Sx", "Sz"),
+        transform="Kennedy-Tasaki",
+        labelled_by="coordinate",
+        sources=(*plain.head.sources, window),
+        points=points,
+        targets=tuple(
+            dataclasses.replace(column, values=rng().random(4), errors=np.array([0, np.nan, 1, 2]))
+            for column in table().columns
+        ),
+        features=(
+            dataclasses.replace(table().curves[0], values=(np.eye(2), *(np.zeros((0, 0)),) * 3)),
+            Curve(
+                name="spectrum",
+                unit="1",
+                meaning="m",
+                axes=("k",),
+                values=tuple(rng().random(n) for n in (3, 1, 0, 2)),
+            ),
+        ),
+        pairs=(
+            MatchedPair(
+                first=0, second=2, density_difference=0.1, correlation_difference=1e-17, reach=4
+            ),
+        ),
+    )
+    shots = dataclasses.replace(
+        plain.shots,
+        spins=np.where(np.arange(6) >= 4, NO_SITE, plain.shots.spins).astype(np.uint8),
+        basis_index=rng().integers(0, 2, (7, 6)).astype(np.uint8),
+        phase=rng().random(7),
+        in_training=np.array([False, True] * 3 + [False]),
+    )
+    return Snapshots(head=head, shots=shots)
 
 
 def network():
@@ -246,6 +307,7 @@ KINDS = {
         functools.partial(charged_state, "parity_Sz", 1.0 + 2.0j),
     ),
     "snapshots": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, snapshots),
+    "snapshots-rich": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, rich_snapshots),
     "network": (Kind.NETWORK, write_network, read_network, network),
     "train": (Kind.TRAIN, write_train, read_train, classifier),
     "train-function": (Kind.TRAIN, write_black_box, read_black_box, black_box),
