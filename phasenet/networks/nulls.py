@@ -1,15 +1,18 @@
-"""What a classifier must be measured against: local features alone, and the Bayes optimum."""
+"""What a classifier must be measured against: what local features alone can tell."""
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from phasenet.records import Snapshots
-from phasenet.trains.train import Array, FloatArray, IntArray
+from phasenet.networks.readings import Readings
+from phasenet.shots import Snapshots
+from phasenet.trains.train import Array, FloatArray
 
 _RIDGE = 1e-4
 _MAX_STEPS = 200
+# Shots that are counted at once, so that millions of them need no copy in a wider type.
+_BLOCK = 65536
 
 
 def local_features(spins: Array, site_dim: int) -> FloatArray:
@@ -30,6 +33,9 @@ def local_features(spins: Array, site_dim: int) -> FloatArray:
     >>> local_features(np.array([[0, 1, 0, 1]]), 2).round(2).tolist()
     [[0.5, 0.5, 0.0, 0.67, 0.33, 0.0]]
     """
+    if len(spins) > _BLOCK:
+        blocks = range(0, len(spins), _BLOCK)
+        return np.concatenate([local_features(spins[k : k + _BLOCK], site_dim) for k in blocks])
     sites = spins.shape[1]
     pairs = spins[:, :-1].astype(np.int64) * site_dim + spins[:, 1:]
     single = np.stack([(spins == s).sum(axis=1) / sites for s in range(site_dim)], axis=1)
@@ -37,18 +43,19 @@ def local_features(spins: Array, site_dim: int) -> FloatArray:
     return np.concatenate([single, double], axis=1)
 
 
-def fit_local_classifier(snapshots: Snapshots) -> Callable[[Array], FloatArray]:
+def fit_local_classifier(snapshots: Snapshots, readings: Readings) -> Callable[[Array], FloatArray]:
     """Logistic regression on local features of the split ``train``; returns its logits.
 
     Classes are balanced by weight; the ridge term only fixes the directions that the data leaves
-    open.
+    open. A lost site counts as one more local state, and so does each state in another basis: the
+    logits are those of such readings.
     """
     chosen = snapshots.in_split("train")
-    features = local_features(snapshots.spins[chosen], snapshots.site_dim)
+    features = local_features(readings.of(snapshots, chosen), readings.count)
     centre, width = features.mean(axis=0), features.std(axis=0) + 1e-12
     x = torch.from_numpy((features - centre) / width)
     y = torch.from_numpy(snapshots.label_index[chosen])
-    classes = len(snapshots.classes)
+    classes = len(snapshots.head.classes)
     loss = torch.nn.CrossEntropyLoss(weight=class_balance(y, classes).double())
     weights = torch.zeros(x.shape[1] + 1, classes, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
@@ -66,7 +73,7 @@ def fit_local_classifier(snapshots: Snapshots) -> Callable[[Array], FloatArray]:
     fitted = weights.detach().numpy()
 
     def logits(spins: Array) -> FloatArray:
-        scaled = (local_features(spins, snapshots.site_dim) - centre) / width
+        scaled = (local_features(spins, readings.count) - centre) / width
         return np.asarray(scaled @ fitted[1:] + fitted[0])
 
     return logits
@@ -76,19 +83,3 @@ def class_balance(labels: torch.Tensor, classes: int) -> torch.Tensor:
     """Weight of each class that makes all classes count the same, shape (classes,)."""
     counts = torch.bincount(labels, minlength=classes).float()
     return counts.sum() / (classes * counts)
-
-
-def bayes_decisions(class_log_likelihood: FloatArray, truth: IntArray) -> IntArray:
-    """Decisions with the least possible error, from exact likelihoods and the split's class shares.
-
-    Parameters
-    ----------
-    class_log_likelihood
-        ln p(shot | class), shape (shots, classes); NaN for classes that the split does not hold.
-    truth
-        Class of each shot; only the shares of the classes are used.
-    """
-    shares = np.bincount(truth, minlength=class_log_likelihood.shape[1]) / len(truth)
-    with np.errstate(divide="ignore"):
-        scores = class_log_likelihood + np.log(shares)
-    return np.asarray(np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from phasenet.errors import FileKindError, MissingInputError, SettingsError
+from phasenet.networks.readings import without_lost_sites
 from phasenet.pipeline.construction import Construction, TrainFile, curves
 from phasenet.pipeline.function_source import FunctionSource
 from phasenet.pipeline.product import Product, parents_of
@@ -59,7 +60,8 @@ def read_samples(path: Path, site_dim: int | None) -> Samples:
     Parameters
     ----------
     path
-        The file.
+        The file. Of snapshots, controls are left out, and so are shots with lost sites unless a
+        site has a state more for them.
     site_dim
         Number of local states; None takes that of the snapshots, or the largest state plus one.
 
@@ -77,10 +79,7 @@ def read_samples(path: Path, site_dim: int | None) -> Samples:
     elif path.suffix != ".h5":
         raise FileKindError(f"samples are {path}; wanted a *.snapshots.h5 or a .npy of integers")
     else:
-        _, snapshots = read_snapshots(path)
-        # Snapshots are ordered by point, but pivots are chosen from the first samples.
-        mixed = stream(0, "tensorize", "shots").permutation(snapshots.spins)
-        states, stored = mixed.astype(np.int64), snapshots.site_dim
+        states, stored = _snapshots(path, site_dim)
         parents, origin = parents_of([path]), {}
     largest = int(states.max())
     chosen = site_dim or stored or largest + 1
@@ -176,6 +175,24 @@ def tensorize_black_box(
 def _settings(options: TensorizeOptions) -> FunctionSettings:
     seed = {} if options.seed is None else {"seed": options.seed}
     return FunctionSettings.checked({**options.changes(), **seed})
+
+
+def _snapshots(path: Path, site_dim: int | None) -> tuple[IntArray, int]:
+    """Local states of measured shots in random order, and their number."""
+    _, snapshots = read_snapshots(path)
+    head = snapshots.head
+    measured = np.asarray([not point.control for point in head.points])
+    chosen = np.flatnonzero(measured[snapshots.shots.point_index])
+    if (site_dim or head.site_dim) <= head.site_dim:
+        chosen = without_lost_sites(snapshots, chosen)
+    if len(chosen) == 0:
+        raise SettingsError(
+            f"no snapshot in {path} was read on all sites; give a lost site a state of its own "
+            f"with a site dimension of {head.site_dim + 1}"
+        )
+    # Snapshots are ordered by point, but pivots are chosen from the first samples.
+    mixed = stream(0, "tensorize", "shots").permutation(snapshots.configurations(chosen))
+    return mixed.astype(np.int64), head.site_dim
 
 
 def _integers(path: Path) -> Array:

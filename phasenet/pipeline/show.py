@@ -8,6 +8,8 @@ from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
+from phasenet.pipeline.dataset_facts import read_facts
+from phasenet.pipeline.dataset_lines import snapshot_lines
 from phasenet.pipeline.measure import MeasurePlan
 from phasenet.pipeline.reporting import SilentReporter
 from phasenet.pipeline.tabulated import measured_lines, observable_lines
@@ -15,7 +17,6 @@ from phasenet.records import DmrgOutcome, GroundState
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.networks import read_network
-from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.tenpy_files import is_tenpy_file
@@ -51,7 +52,7 @@ def describe(path: Path) -> list[str]:
 def _content(path: Path, header: Header) -> list[str]:
     readers: dict[Kind, Callable[[], list[str]]] = {
         Kind.STATE: lambda: _state_lines(read_state(path)[1]),
-        Kind.SNAPSHOTS: lambda: summary.snapshot_lines(read_snapshots(path)[1]),
+        Kind.SNAPSHOTS: lambda: snapshot_lines(read_facts(path)),
         Kind.NETWORK: lambda: _network_lines(path),
         Kind.TRAIN: lambda: _train_lines(path),
         Kind.TABLE: lambda: measured_lines(read_table(path)[1]),

@@ -1,15 +1,15 @@
 """What was found, in lines that a physicist would write."""
 
 import math
+from collections.abc import Mapping
 
 from phasenet.card import StudyCard
+from phasenet.networks.held_out import CONTROL, FRESH, SOURCE
 from phasenet.phases.boundaries import shown_boundary, with_estimates
 from phasenet.records import (
-    SPLITS,
     Boundary1D,
     PhaseDiagram,
     Score,
-    Snapshots,
     Table,
     TensorizedBlackBox,
     TensorizedClassifier,
@@ -23,6 +23,8 @@ _SPLIT_TITLES = {
     "test": "classifier on held-out points",
     "critical": "  near the transition, never trained on",
 }
+# Share of repeats above which the accuracy is told without them as well.
+_MANY_REPEATS = 0.01
 
 
 def percent(value: float, error: float) -> str:
@@ -105,13 +107,34 @@ def _brackets(diagram: PhaseDiagram, card: StudyCard) -> list[tuple[str, tuple[B
 
 def score_lines(network: TrainedNetwork) -> list[str]:
     """Accuracies, never without their nulls."""
-    lines = []
-    for split, title in _SPLIT_TITLES.items():
-        scores = {s.classifier: s for s in network.scores if s.split == split}
-        if scores:
-            nulls = ", ".join(f"{n} {_accuracy(s)}" for n, s in scores.items() if n != "network")
-            lines.append(f"{title}: {_accuracy(scores['network'])} ({nulls})")
-    return lines
+    splits = dict.fromkeys(score.split for score in network.scores)
+    scores = {
+        split: {s.classifier: s for s in network.scores if s.split == split} for split in splits
+    }
+    return [_score_line(split, found, scores) for split, found in scores.items()]
+
+
+def _score_line(
+    split: str, found: Mapping[str, Score], scores: Mapping[str, Mapping[str, Score]]
+) -> str:
+    if split == FRESH:
+        fresh, shots = found["network"].shots, scores["test"]["network"].shots
+        share = 1 - fresh / shots
+        line = f"  repeats of training snapshots among them: {100 * share:.3g} %"
+        if share <= _MANY_REPEATS:
+            return line
+        return f"{line}; without them: {_with_nulls(found) if fresh else 'nothing is left'}"
+    title = _SPLIT_TITLES.get(split)
+    if split.startswith(SOURCE):
+        title = f"  on {split.removeprefix(SOURCE)}"
+    elif split.startswith(CONTROL):
+        title = f"  after {split.removeprefix(CONTROL)}"
+    return f"{title or split}: {_with_nulls(found)}"
+
+
+def _with_nulls(scores: Mapping[str, Score]) -> str:
+    nulls = ", ".join(f"{n} {_accuracy(s)}" for n, s in scores.items() if n != "network")
+    return f"{_accuracy(scores['network'])} ({nulls})"
 
 
 def train_lines(classifier: TensorizedClassifier) -> list[str]:
@@ -185,16 +208,3 @@ def _estimate(boundary: Boundary1D, width: int) -> str:
 
 def _accuracy(score: Score) -> str:
     return percent(score.accuracy, score.error)
-
-
-def snapshot_lines(snapshots: Snapshots) -> list[str]:
-    """How many shots of which class lie in which split."""
-    shots, sites = snapshots.spins.shape
-    lines = [f"{shots} snapshots of {sites} sites in the {snapshots.basis} basis"]
-    for split in SPLITS:
-        members = [p for p in snapshots.points if p.split == split]
-        counts = {c: sum(p.label == c for p in members) for c in snapshots.classes}
-        if members:
-            found = ", ".join(f"{count} {label}" for label, count in counts.items() if count)
-            lines.append(f"  {split}: {len(members)} points" + (f" ({found})" if found else ""))
-    return lines

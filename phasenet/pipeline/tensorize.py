@@ -8,19 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from phasenet.card import StudyCard
+from phasenet.errors import SettingsError
+from phasenet.networks.readings import without_lost_sites
 from phasenet.phases.conditional import bulk_string_of_snapshots
 from phasenet.phases.spins import is_integer_spin
 from phasenet.pipeline.construction import Construction, TrainFile, curves, was_interrupted
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter
-from phasenet.records import (
-    Snapshots,
-    TensorizedClassifier,
-    TensorizedFunction,
-    TrainedNetwork,
-)
+from phasenet.records import TensorizedClassifier, TensorizedFunction, TrainedNetwork
 from phasenet.seeds import derived_seed, stream
 from phasenet.settings import RunSettings, TensorizeOptions, TensorizeSettings
+from phasenet.shots import Snapshots, SnapshotsHead
 from phasenet.statistics import binomial_error
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import read_network
@@ -76,7 +74,9 @@ def tensorize(
 ) -> TensorizedClassifier:
     """Turn the logits and the probabilities of a classifier into trains, and measure the error.
 
-    An interruption keeps the best so far once the logits are done.
+    Both are functions of whole configurations in the basis Sz: shots with lost sites are left out,
+    and so are controls and chains of another length than those trained on. An interruption keeps
+    the best so far once the logits are done.
 
     Parameters
     ----------
@@ -90,6 +90,11 @@ def tensorize(
         Hears of each half sweep.
     device
         Where the network is evaluated.
+
+    Raises
+    ------
+    SettingsError
+        The snapshots are of another basis, or transformed, or no shot was read on all sites.
     """
 
     def compute() -> TensorizedClassifier:
@@ -108,31 +113,35 @@ def _tensorized_classifier(
     from phasenet.networks.functions import stored_functions  # loads torch
     from phasenet.networks.training import one_thread
 
-    build, held_out = _choose(data, run.tensorize, run.seed)
-    samples, fresh = data.spins[build].astype(np.int64), data.spins[held_out].astype(np.int64)
+    site_dim = data.head.site_dim
+    points = _points(data.head)
+    build, held_out = _choose(data, points, run.tensorize, run.seed)
+    samples = data.configurations(build).astype(np.int64)
+    fresh = data.configurations(held_out).astype(np.int64)
     with one_thread():
         functions = dict(zip(_RANKS, stored_functions(record, device), strict=True))
         trains = {
             name: _tensorized(
-                _construction(name, run), function, samples, fresh, data.site_dim, device, reporter
+                _construction(name, run), function, samples, fresh, site_dim, device, reporter
             )
             for name, function in functions.items()
         }
         exact = functions["probabilities"](fresh)
     deviation = trains["probabilities"].train(fresh) - exact
     string = (
-        bulk_string_of_snapshots(fresh, data.site_dim)
-        if is_integer_spin(data.site_dim)
+        bulk_string_of_snapshots(fresh, site_dim)
+        if is_integer_spin(site_dim)
         else np.full(len(fresh), np.nan)
     )
-    groups = [data.point_index[held_out] == point for point in range(len(data.points))]
+    groups = {k: data.shots.point_index[held_out] == k for k in points}
+    groups = {k: members for k, members in groups.items() if members.any()}
     return TensorizedClassifier(
         classes=record.classes,
         logits=trains["logits"],
         probabilities=trains["probabilities"],
-        points=tuple(label.point for label in data.points),
-        probability_errors=_mean_errors(deviation, groups),
-        string_errors=_mean_errors(deviation * string[:, None], groups),
+        points=tuple(data.head.points[k].point for k in groups),
+        probability_errors=_mean_errors(deviation, list(groups.values())),
+        string_errors=_mean_errors(deviation * string[:, None], list(groups.values())),
         held_out=len(held_out),
     )
 
@@ -146,18 +155,44 @@ def _mean_errors(deviation: FloatArray, groups: Sequence[Array]) -> FloatArray:
     return np.asarray(rows)
 
 
-def _choose(data: Snapshots, settings: TensorizeSettings, seed: int) -> tuple[IntArray, IntArray]:
+def _points(head: SnapshotsHead) -> list[int]:
+    """Points whose shots the trains are for: measured, of chains as long as those trained on."""
+    if (head.basis, head.transform) != ("Sz", "none"):
+        transformed = "" if head.transform == "none" else f", transformed by {head.transform}"
+        raise SettingsError(
+            f"the snapshots are of the basis {head.basis}{transformed}, but the trains of a "
+            "classifier are functions of the configurations in the basis Sz; train on a dataset of "
+            "sample.basis = Sz without a transform"
+        )
+    sites = {head.sources[head.points[k].source].sites for k in head.points_in("train")}
+    return [
+        k
+        for k, point in enumerate(head.points)
+        if not point.control and head.sources[point.source].sites in sites
+    ]
+
+
+def _choose(
+    data: Snapshots, points: Sequence[int], settings: TensorizeSettings, seed: int
+) -> tuple[IntArray, IntArray]:
     """Shots to build from and shots to test on, without overlap, from all points alike."""
     rng = stream(seed, "tensorize", "shots")
     build, held_out = [], []
-    per_point = -(-settings.samples // len(data.points))
-    for point in range(len(data.points)):
-        shots = rng.permutation(np.flatnonzero(data.point_index == point))
+    per_point = -(-settings.samples // len(points))
+    for point in points:
+        whole = without_lost_sites(data, np.flatnonzero(data.shots.point_index == point))
+        shots = rng.permutation(whole)
         fresh = min(settings.held_out_per_point, len(shots) // 2)
         held_out.append(shots[:fresh])
         build.append(shots[fresh : fresh + per_point])
+    tested = np.concatenate(held_out)
+    if len(tested) == 0:
+        raise SettingsError(
+            f"no two of the {len(data.shots)} snapshots of a point were read on all sites; trains "
+            "are built from whole configurations: lower noise.lost"
+        )
     # The first samples are those that pivots are chosen from: they must not be of one point.
-    return rng.permutation(np.concatenate(build)), np.concatenate(held_out)
+    return rng.permutation(np.concatenate(build)), tested
 
 
 def _construction(name: str, run: RunSettings) -> Construction:

@@ -32,7 +32,12 @@ STYLE: dict[Any, Any] = {
 
 def phase_colours(card: StudyCard) -> dict[str, str]:
     """Colour of each label."""
-    return {phase.label: _PHASES[k % len(_PHASES)] for k, phase in enumerate(card.phases)}
+    return class_colours([phase.label for phase in card.phases])
+
+
+def class_colours(labels: Sequence[str]) -> dict[str, str]:
+    """Colour of each of some labels, in their order."""
+    return {label: _PHASES[k % len(_PHASES)] for k, label in enumerate(labels)}
 
 
 def brackets(boundaries: Sequence[Boundary1D]) -> list[Boundary1D]:

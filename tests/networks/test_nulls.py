@@ -1,4 +1,4 @@
-"""The nulls: local features and the Bayes optimum."""
+"""The null of local features, and the Bayes optimum."""
 
 import itertools
 
@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from phasenet.networks.nulls import bayes_decisions, fit_local_classifier, local_features
+from phasenet.networks import nulls
+from phasenet.networks.bayes import bayes_decisions
+from phasenet.networks.nulls import fit_local_classifier, local_features
+from phasenet.networks.readings import readings_of
 from phasenet.points import ParameterPoint
-from phasenet.records import PointLabel, Snapshots
+from phasenet.shots import SampledPoint, Shots, Snapshots, SnapshotsHead, Source
 
 chains = hnp.arrays(np.uint8, (4, 7), elements=st.integers(0, 2))
 
@@ -46,19 +49,26 @@ def test_local_features_do_not_see_the_hidden_order():
 
 def snapshots_of(spins, truth, site_dim):
     points = tuple(
-        PointLabel(point=ParameterPoint.of(D=k), label=name, split="train", reason="")
+        SampledPoint(point=ParameterPoint.of(D=k), label=name, split="train", reason="")
         for k, name in enumerate("ab")
     )
+    sites = spins.shape[1]
+    source = Source(study="toy", title="Toy", hamiltonian="", sites=sites, boundary="finite")
     return Snapshots(
-        spins=spins.astype(np.uint8),
-        site_dim=site_dim,
-        basis="Sz",
-        points=points,
-        point_index=truth.astype(np.int32),
-        classes=("a", "b"),
-        log_probability=np.zeros(len(spins)),
-        class_log_likelihood=np.zeros((len(spins), 2)),
+        head=SnapshotsHead(
+            site_dim=site_dim, basis="Sz", classes=("a", "b"), sources=(source,), points=points
+        ),
+        shots=Shots(
+            spins=spins.astype(np.uint8),
+            point_index=truth.astype(np.int32),
+            log_probability=np.zeros(len(spins)),
+            class_log_likelihood=np.zeros((len(spins), 2)),
+        ),
     )
+
+
+def fitted(snapshots):
+    return fit_local_classifier(snapshots, readings_of(snapshots))
 
 
 def test_local_classifier_finds_what_is_locally_separable_and_nothing_else():
@@ -66,7 +76,7 @@ def test_local_classifier_finds_what_is_locally_separable_and_nothing_else():
     truth = np.repeat([0, 1], 400)
     zeros = rng.random((800, 10)) < np.where(truth == 0, 0.2, 0.6)[:, None]
     spins = np.where(zeros, 1, 2 * rng.integers(0, 2, (800, 10)))
-    logits = fit_local_classifier(snapshots_of(spins, truth, 3))
+    logits = fitted(snapshots_of(spins, truth, 3))
     best = np.where(zeros.sum(axis=1) > 4, 1, 0)  # threshold of the likelihood ratio: 3.9
     accuracy = np.mean(logits(spins).argmax(axis=1) == truth)
     assert accuracy > np.mean(best == truth) - 0.02
@@ -76,7 +86,7 @@ def test_local_classifier_finds_what_is_locally_separable_and_nothing_else():
     spins = rng.integers(0, 2, (800, 10))
     truth = spins.sum(axis=1) % 2
     fresh = rng.integers(0, 2, (4000, 10))
-    guess = fit_local_classifier(snapshots_of(spins, truth, 2))(fresh).argmax(axis=1)
+    guess = fitted(snapshots_of(spins, truth, 2))(fresh).argmax(axis=1)
     accuracy = np.mean(guess == fresh.sum(axis=1) % 2)
     assert abs(accuracy - 0.5) < 5 * 0.5 / np.sqrt(4000) + 0.02
 
@@ -85,7 +95,7 @@ def test_local_classifier_is_balanced():
     rng = np.random.default_rng(1)
     truth = np.repeat([0, 1], [900, 60])
     spins = (rng.random((960, 8)) < np.where(truth == 0, 0.4, 0.6)[:, None]).astype(int)
-    guess = fit_local_classifier(snapshots_of(spins, truth, 2))(spins).argmax(axis=1)
+    guess = fitted(snapshots_of(spins, truth, 2))(spins).argmax(axis=1)
     assert np.mean(guess[truth == 1]) > 0.6
 
 
@@ -115,3 +125,19 @@ def test_bayes_decisions_use_shares_and_ignore_classes_that_are_not_there():
 def test_bayes_decisions_with_impossible_shots():
     logs = np.array([[-np.inf, -3.0], [-2.0, -np.inf]])
     assert bayes_decisions(logs, np.array([0, 1])).tolist() == [1, 0]
+    # Where no class can give a shot, the commonest class is as good as any.
+    impossible = np.full((4, 2), -np.inf)
+    assert bayes_decisions(impossible, np.array([1, 1, 1, 0])).tolist() == [1] * 4
+
+
+def test_bayes_decisions_know_the_shares_of_each_kind_of_shot():
+    logs = np.log(np.full((8, 2), 0.3))
+    truth, kind = np.array([0, 0, 0, 1, 1, 1, 1, 0]), np.repeat([16, 32], 4)
+    assert bayes_decisions(logs, truth, kind).tolist() == [0] * 4 + [1] * 4
+
+
+def test_many_shots_are_counted_in_blocks(monkeypatch):
+    spins = np.random.default_rng(0).integers(0, 3, (50, 6)).astype(np.uint8)
+    whole = local_features(spins, 3)
+    monkeypatch.setattr(nulls, "_BLOCK", 7)
+    np.testing.assert_array_equal(local_features(spins, 3), whole)

@@ -1,15 +1,18 @@
 """Training of the convolutional classifier: it learns, repeats, and says how it ended."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from phasenet.errors import FileKindError, SettingsError
+from phasenet.errors import FileKindError, SettingsError, ShapeError
 from phasenet.networks.convolutional import build, load_weights, weights_of
+from phasenet.networks.readings import readings_of
 from phasenet.networks.training import logits_function, stored_functions, train_classifier
 from phasenet.points import ParameterPoint
-from phasenet.records import PointLabel, Snapshots
 from phasenet.settings import TrainSettings
+from phasenet.shots import NO_SITE, SampledPoint, Shots, Snapshots, SnapshotsHead, Source
 
 LENGTH = 12
 CLASSES = ("haldane", "large_d")
@@ -24,7 +27,7 @@ def toy_snapshots(shots=150, roles=ROLES, length=LENGTH, classes=CLASSES, zeros=
     for role in roles:
         for label in classes:
             points.append(
-                PointLabel(
+                SampledPoint(
                     point=ParameterPoint.of(D=len(points)), label=label, split=role, reason="toy"
                 )
             )
@@ -39,15 +42,34 @@ def toy_snapshots(shots=150, roles=ROLES, length=LENGTH, classes=CLASSES, zeros=
         [np.log(np.asarray(weights[label])[drawn]).sum(axis=1) for label in classes], axis=1
     )
     return Snapshots(
-        spins=drawn,
-        site_dim=3,
-        basis="Sz",
-        points=tuple(points),
-        point_index=np.asarray(index, dtype=np.int32),
-        classes=classes,
-        log_probability=np.zeros(len(drawn)),
-        class_log_likelihood=logs,
+        head=SnapshotsHead(
+            site_dim=3,
+            basis="Sz",
+            classes=classes,
+            sources=(chain(length),),
+            points=tuple(points),
+        ),
+        shots=Shots(
+            spins=drawn,
+            point_index=np.asarray(index, dtype=np.int32),
+            log_probability=np.zeros(len(drawn)),
+            class_log_likelihood=logs,
+        ),
     )
+
+
+def chain(length, title="Toy"):
+    return Source(study="toy", title=title, hamiltonian="", sites=length, boundary="finite")
+
+
+def with_shots(snapshots, **changes):
+    return replace(snapshots, shots=replace(snapshots.shots, **changes))
+
+
+def with_points(snapshots, change, **changes):
+    """The same shots, with the points changed one by one and the head as told."""
+    points = tuple(change(point) for point in snapshots.head.points)
+    return replace(snapshots, head=replace(snapshots.head, points=points, **changes))
 
 
 def trained(snapshots, settings=SETTINGS, seed=0, progress=lambda epoch, line: None):
@@ -94,12 +116,12 @@ def test_what_carries_no_information_is_not_learned():
 def test_the_scores_are_the_accuracies_of_the_stored_weights(network, snapshots):
     logits, probabilities = stored_functions(network)
     chosen = snapshots.in_split("test")
-    guess = logits(snapshots.spins[chosen]).argmax(axis=1)
+    guess = logits(snapshots.shots.spins[chosen]).argmax(axis=1)
     accuracy = np.mean(guess == snapshots.label_index[chosen])
     assert accuracy == score(network, "network", "test").accuracy
-    values = probabilities(snapshots.spins[chosen])
+    values = probabilities(snapshots.shots.spins[chosen])
     np.testing.assert_allclose(values.sum(axis=1), 1.0, atol=1e-12)
-    exponentials = np.exp(logits(snapshots.spins[chosen]))
+    exponentials = np.exp(logits(snapshots.shots.spins[chosen]))
     np.testing.assert_allclose(values, exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
@@ -136,9 +158,9 @@ def test_training_leaves_torch_as_it_was(snapshots):
 
 def test_weights_survive_as_plain_arrays(network, snapshots):
     module = build(network.architecture)
-    before = logits_function(module)(snapshots.spins[:5])
+    before = logits_function(module)(snapshots.shots.spins[:5])
     load_weights(module, network.weights)
-    after = logits_function(module)(snapshots.spins[:5])
+    after = logits_function(module)(snapshots.shots.spins[:5])
     assert not np.allclose(before, after)
     assert same_weights(weights_of(module), network.weights)
     assert all(array.dtype == np.float32 for array in network.weights.values())
@@ -152,13 +174,13 @@ def test_logits_function_is_the_module(network, snapshots):
     module = build(network.architecture)
     load_weights(module, network.weights)
     module.double()
-    spins = snapshots.spins[:40]
+    spins = snapshots.shots.spins[:40]
     with torch.no_grad():
         direct = module(torch.from_numpy(spins)).numpy()
     for dtype in (np.uint8, np.int64):
         np.testing.assert_array_equal(logits_function(module)(spins.astype(dtype)), direct)
     np.testing.assert_array_equal(stored_functions(network)[0](spins), direct)
-    every_other = snapshots.spins[:80][::2]
+    every_other = snapshots.shots.spins[:80][::2]
     np.testing.assert_allclose(
         logits_function(module)(every_other),
         [logits_function(module)(s[None])[0] for s in every_other],
@@ -172,7 +194,7 @@ def silu(x):
 
 def test_the_architecture_is_what_it_says(network, snapshots):
     weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
-    spins = snapshots.spins[0]
+    spins = snapshots.shots.spins[0]
     kernel, bias = weights["convolutions.0.weight"], weights["convolutions.0.bias"]
     windows = range(LENGTH - 2)
     hidden = [silu(bias + sum(kernel[:, spins[site + k], k] for k in range(3))) for site in windows]
@@ -196,7 +218,7 @@ def test_early_stopping_keeps_the_best_epoch_and_says_so(snapshots):
     assert len(network.history["train_loss"]) == epochs
     # The weights are those of the best epoch, not of the last.
     chosen = snapshots.in_split("validation")
-    probabilities = stored_functions(network)[1](snapshots.spins[chosen])
+    probabilities = stored_functions(network)[1](snapshots.shots.spins[chosen])
     right = probabilities[np.arange(len(chosen)), snapshots.label_index[chosen]]
     assert -np.log(right).mean() == pytest.approx(curve.min(), rel=1e-4)
 
@@ -210,19 +232,12 @@ def test_all_epochs_used_is_said(snapshots):
 @pytest.mark.slow
 def test_unequal_classes_are_balanced():
     whole = toy_snapshots(shots=2400, zeros=(0.3, 0.5), roles=ROLES[:3])
-    keep = np.flatnonzero((whole.label_index == 0) | (np.arange(len(whole.spins)) % 24 == 0))
-    few = Snapshots(
-        **{
-            **vars(whole),
-            "spins": whole.spins[keep],
-            "point_index": whole.point_index[keep],
-            "log_probability": whole.log_probability[keep],
-            "class_log_likelihood": whole.class_log_likelihood[keep],
-        }
-    )
+    keep = np.flatnonzero((whole.label_index == 0) | (np.arange(len(whole.shots.spins)) % 24 == 0))
+    kept = {name: None if v is None else v[keep] for name, v in vars(whole.shots).items()}
+    few = with_shots(whole, **kept)
     network = trained(few)
     chosen = few.in_split("test")
-    guess = stored_functions(network)[0](few.spins[chosen]).argmax(axis=1)
+    guess = stored_functions(network)[0](few.shots.spins[chosen]).argmax(axis=1)
     truth = few.label_index[chosen]
     # The rule that is right most often finds 7 % of the rare class, a balanced one 80 %.
     assert np.mean(guess[truth == 1] == 1) > 0.5
@@ -270,3 +285,147 @@ def test_weights_of_another_architecture(network):
 def test_an_unknown_architecture():
     with pytest.raises(SettingsError, match="architecture is 'dense'; wanted 'convolutional'"):
         build({"kind": "dense"})
+
+
+def marked_by(rng, spins, share, value):
+    return np.where(rng.random(spins.shape) < share, value, spins).astype(np.uint8)
+
+
+def test_lost_sites_are_one_more_state_that_the_network_and_the_null_see(network):
+    rng = np.random.default_rng(5)
+    whole = toy_snapshots(zeros=(0.4, 0.4))
+    # All that tells the classes apart is how many sites are lost.
+    shares = np.where(whole.label_index == 0, 0.05, 0.4)[:, None]
+    found = trained(with_shots(whole, spins=marked_by(rng, whole.shots.spins, shares, 3)))
+    assert found.architecture == {**network.architecture, "site_dim": 4, "lost": True}
+    assert score(found, "network", "test").accuracy > 0.9
+    assert score(found, "local features", "test").accuracy > 0.9
+
+
+def test_a_basis_that_is_drawn_is_seen_as_well():
+    rng = np.random.default_rng(6)
+    whole = toy_snapshots(zeros=(0.4, 0.4))
+    bases = (rng.random(whole.shots.spins.shape) < 0.5).astype(np.uint8)
+    # The same outcomes on average: only those in the second basis depend on the class.
+    other = np.where(whole.label_index == 0, 0, 2)[:, None]
+    spins = np.where(bases == 1, other, marked_by(rng, whole.shots.spins, 0.3, 0))
+    spins = np.where(bases == 0, 2 - other, spins).astype(np.uint8)
+    drawn = with_shots(whole, spins=spins, basis_index=bases)
+    drawn = with_points(drawn, lambda p: p, basis="random", basis_names=("Sx", "Sy"))
+    found = trained(drawn)
+    assert found.architecture["site_dim"] == 6
+    assert found.architecture["bases"] == ["Sx", "Sy"]
+    assert score(found, "network", "test").accuracy == 1.0
+    blind = trained(with_shots(whole, spins=spins))
+    assert score(blind, "network", "test").accuracy < 0.6
+
+
+def test_a_basis_that_changes_along_the_chain_is_seen_as_well(snapshots):
+    turned = with_points(snapshots, lambda p: p, basis="Sx,Sz,Sx")
+    readings = readings_of(turned)
+    assert readings.bases == ("Sx", "Sz")
+    numbers = readings.of(turned, np.arange(5))
+    np.testing.assert_array_equal(numbers % 3, snapshots.shots.spins[:5])
+    assert (numbers // 3).tolist() == [[0, 1, 0] * 4] * 5
+
+
+def test_a_test_set_of_a_longer_chain_is_scored_by_itself_and_with_the_others():
+    short, long = toy_snapshots(), toy_snapshots(roles=("test",), length=20)
+    padded = np.full((len(short.shots), 20), NO_SITE, dtype=np.uint8)
+    padded[:, :LENGTH] = short.shots.spins
+    count = len(short.head.points)
+    head = replace(
+        short.head,
+        sources=(chain(LENGTH, "One"), chain(20, "Other")),
+        points=(*short.head.points, *(replace(p, source=1) for p in long.head.points)),
+    )
+    both = {
+        name: np.concatenate([getattr(short.shots, name), getattr(long.shots, name)])
+        for name in ("log_probability", "class_log_likelihood")
+    }
+    shots = Shots(
+        spins=np.concatenate([padded, long.shots.spins]),
+        point_index=np.concatenate([short.shots.point_index, long.shots.point_index + count]),
+        **both,
+    )
+    found = trained(Snapshots(head=head, shots=shots))
+    alone = trained(short)
+    assert same_weights(found.weights, alone.weights)
+    assert score(found, "network", "test").shots == 600
+    assert (
+        score(found, "network", "test: of One").accuracy == score(alone, "network", "test").accuracy
+    )
+    other = score(found, "network", "test: of Other")
+    assert (other.shots, other.accuracy > 0.95) == (300, True)
+    assert score(found, "Bayes optimum", "test: of Other").accuracy > 0.97
+
+
+def as_control(point):
+    control = {"split": "control", "control": "block flip 4"}
+    return replace(point, **control) if point.split == "critical" else point
+
+
+def test_controls_are_scored_by_their_names_even_where_no_class_can_give_a_shot(snapshots):
+    control = with_points(snapshots, as_control)
+    chosen = control.in_split("control")
+    logs = control.shots.class_log_likelihood.copy()
+    logs[chosen[:10]], logs[chosen[10:30]] = -np.inf, np.nan
+    found = trained(with_shots(control, class_log_likelihood=logs))
+    assert {s.split for s in found.scores} == {"test", "control: block flip 4"}
+    assert score(found, "network", "control: block flip 4").shots == 300
+    assert score(found, "Bayes rule", "control: block flip 4").shots == 280
+
+
+def test_without_likelihoods_there_is_no_bayes_optimum(snapshots):
+    logs = np.full((len(snapshots.shots), 2), np.nan)
+    found = trained(with_shots(snapshots, class_log_likelihood=logs))
+    assert {s.classifier for s in found.scores} == {"network", "local features"}
+
+
+def test_repeats_of_training_shots_are_left_out_of_a_score(snapshots, network):
+    chosen = snapshots.in_split("test")
+    again = np.zeros(len(snapshots.shots), dtype=bool)
+    again[chosen[::3]] = True
+    found = trained(with_shots(snapshots, in_training=again))
+    assert score(found, "network", "test") == score(network, "network", "test")
+    fresh = score(found, "network", "test: not in training")
+    guess = stored_functions(found)[0](snapshots.shots.spins[chosen]).argmax(axis=1)
+    right = guess == snapshots.label_index[chosen]
+    assert fresh.shots == 200
+    assert fresh.accuracy == right[~again[chosen]].mean()
+    again[chosen] = True
+    none = score(
+        trained(with_shots(snapshots, in_training=again)), "network", "test: not in training"
+    )
+    assert none.shots == 0
+    assert np.isnan(none.accuracy)
+
+
+def test_a_test_split_may_hold_fewer_classes(snapshots):
+    lacking = with_points(
+        snapshots,
+        lambda p: replace(p, split="train") if (p.split, p.label) == ("test", "large_d") else p,
+    )
+    logs = lacking.shots.class_log_likelihood.copy()
+    logs[lacking.in_split("test"), 1] = np.nan
+    found = trained(with_shots(lacking, class_log_likelihood=logs))
+    assert score(found, "network", "test").shots == 150
+    assert score(found, "Bayes optimum", "test").accuracy == 1.0
+
+
+def test_splits_of_several_lengths_cannot_be_trained_on(snapshots):
+    mixed = with_points(
+        snapshots,
+        lambda p: replace(p, source=1) if p.point["D"] == 0 else p,
+        sources=(chain(LENGTH), chain(LENGTH - 2)),
+    )
+    with pytest.raises(ShapeError, match="these shots have 10, 12 sites; wanted chains of one"):
+        trained(mixed)
+
+
+def test_a_large_validation_split_is_evaluated_in_blocks(snapshots, network, monkeypatch):
+    monkeypatch.setattr("phasenet.networks.training._BLOCK", 70)
+    again = trained(snapshots)
+    np.testing.assert_allclose(
+        again.history["validation_loss"], network.history["validation_loss"], rtol=1e-6
+    )

@@ -50,14 +50,49 @@ def test_phases_name_their_stretch_and_what_is_undetermined(haldane):
     assert "undetermined at 1" in line
 
 
-def test_an_accuracy_never_stands_without_its_nulls():
+def scored(**shots_of_splits):
+    """Lines of a network with the same accuracies on all splits."""
     names = ("network", "local features", "Bayes optimum")
     scores = tuple(
-        Score(classifier=name, split="test", accuracy=a, error=0.01, shots=100)
+        Score(classifier=name, split=split.replace("_", " "), accuracy=a, error=0.01, shots=shots)
+        for split, shots in shots_of_splits.items()
         for name, a in zip(names, (0.9, 0.8, 0.95), strict=True)
     )
     network = TrainedNetwork(
         architecture={}, weights={}, classes=("a", "b"), history={}, scores=scores, outcome=""
     )
-    (line,) = score_lines(network)
+    return score_lines(network)
+
+
+def test_an_accuracy_never_stands_without_its_nulls():
+    (line,) = scored(test=100)
     assert "90.0(10) % (local features 80.0(10) %, Bayes optimum 95.0(10) %)" in line
+
+
+def test_each_part_of_the_held_out_shots_has_a_title_in_words():
+    lines = scored(
+        **{"test": 100, "test: of Toy chain": 50, "critical": 9, "control: sign scramble": 9}
+    )
+    assert [line.split(":")[0] for line in lines] == [
+        "classifier on held-out points",
+        "  on Toy chain",
+        "  near the transition, never trained on",
+        "  after sign scramble",
+    ]
+    assert all("90.0(10) % (local features 80.0(10) %" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "line"),
+    [
+        (995, "  repeats of training snapshots among them: 0.5 %"),
+        (
+            880,
+            "  repeats of training snapshots among them: 12 %; without them: 90.0(10) % (local "
+            "features 80.0(10) %, Bayes optimum 95.0(10) %)",
+        ),
+        (0, "  repeats of training snapshots among them: 100 %; without them: nothing is left"),
+    ],
+)
+def test_repeats_of_training_snapshots_are_told(fresh, line):
+    assert scored(**{"test": 1000, "test: not in training": fresh})[1] == line
