@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phasenet.seeds import derived_seed, stream
+from phasenet.seeds import derived_seed, stream, uniforms
 
 names = st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126)), max_size=3)
 
@@ -52,3 +52,25 @@ def test_streams_are_uncorrelated():
     # Each is about normal of width 1/sqrt(400); 780 of them.
     assert np.abs(correlations).max() < 5 / 20
     assert abs(correlations.mean()) < 5 / 20 / np.sqrt(780)
+
+
+@given(
+    start=st.integers(0, 40),
+    rows=st.integers(0, 40),
+    columns=st.integers(1, 9),
+    seed=st.integers(0, 2**63 - 1),
+    path=names,
+)
+def test_rows_of_the_table_of_random_numbers_are_those_of_the_stream(
+    start, rows, columns, seed, path
+):
+    whole = stream(seed, *path).random((start + rows, columns))
+    part = uniforms(seed, *path, start=start, rows=rows, columns=columns)
+    np.testing.assert_array_equal(part, whole[start:])
+
+
+def test_the_table_has_no_end():
+    far = uniforms(0, "shots", start=10**15, rows=2, columns=64)
+    np.testing.assert_array_equal(
+        far[1:], uniforms(0, "shots", start=10**15 + 1, rows=1, columns=64)
+    )

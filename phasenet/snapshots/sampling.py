@@ -1,96 +1,62 @@
-"""Perfect sampling of a matrix product state in its local basis, many shots at once."""
+"""Shots in batches, each from its own place in the streams of random numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phasenet.errors import ShapeError
-from phasenet.trains.train import Array, FloatArray, TensorTrain
+from phasenet.errors import SettingsError
+from phasenet.seeds import uniforms
+from phasenet.snapshots.bases import Basis
+from phasenet.snapshots.measured import Drawn, MeasuredState
 
-_CANONICAL_ATOL = 1e-6
-_CHUNK = 4096
 
+def draw_shots(
+    measured: MeasuredState, basis: Basis, seed: int, *names: str, start: int, shots: int
+) -> tuple[Drawn, NDArray[np.uint8] | None]:
+    """Shots ``start`` to ``start + shots`` of the endless series of a seed and names.
 
-def sample(
-    state: TensorTrain, shots: int, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], FloatArray]:
-    r"""Independent shots from :math:`|\psi(\sigma)|^2`, with their exact log-probabilities.
-
-    Site by site, the conditional probability of a local state is the squared norm of its branch,
-    because everything to the right of a right-canonical core contracts to the identity
-    (Ferris and Vidal, Phys. Rev. B 85, 165146 (2012)).
+    The numbers of a shot follow from the seed, the names, its place in the series and the site
+    alone, so that a series may be drawn in any parts.
 
     Parameters
     ----------
-    state
-        Right-canonical train of norm 1 (up to its first core).
-    shots
-        How many.
-    rng
-        Each shot uses as many numbers as there are sites; shots do not depend on chunks.
+    measured
+        The state, prepared for the basis.
+    basis
+        The same basis.
+    seed, *names
+        Name the series.
+    start, shots
+        First shot, and how many.
 
     Returns
     -------
-    Local states, uint8 of shape (shots, length), and ln p of each shot, shape (shots,).
+    The shots, and the index of the basis of each site of each shot, uint8 of shape (shots, sites),
+    where it is drawn.
 
-    Raises
-    ------
-    ShapeError
-        The train is not right-canonical, or has an output leg.
+    >>> from phasenet.snapshots.bases import basis_of
+    >>> from phasenet.trains.form import state_form
+    >>> from phasenet.trains.train import TensorTrain
+    >>> up = state_form(TensorTrain(cores=(np.array([[[1.0], [0.0]]]),) * 3))
+    >>> sz = basis_of("Sz", 2)
+    >>> draw_shots(MeasuredState(up, sz), sz, 0, "example", start=0, shots=2)[0].spins.tolist()
+    [[0, 0, 0], [0, 0, 0]]
     """
-    _check_canonical(state)
-    uniform = rng.random((shots, state.length))
-    spins = np.empty((shots, state.length), dtype=np.uint8)
+    if start < 0 or shots < 0:
+        raise SettingsError(f"shots {start} to {start + shots} are asked for; wanted none below 0")
+    sites = measured.sites
+    spins = np.empty((shots, sites), dtype=np.uint8)
     logs = np.empty(shots)
-    for start in range(0, shots, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        spins[part], logs[part] = _sample_chunk(state, uniform[part])
-    return spins, logs
-
-
-def log_probability(state: TensorTrain, spins: Array) -> FloatArray:
-    r"""Natural logarithm of :math:`|\psi(\sigma)|^2` of given configurations, -inf where zero.
-
-    Parameters
-    ----------
-    state
-        Train of norm 1.
-    spins
-        Local states, shape (shots, length).
-    """
-    values, log_magnitude = state.log_values(spins.astype(np.int64))
-    with np.errstate(divide="ignore"):
-        return np.asarray(2 * (np.log(np.abs(values)) + log_magnitude))
-
-
-def _sample_chunk(state: TensorTrain, uniform: FloatArray) -> tuple[NDArray[np.uint8], FloatArray]:
-    shots = len(uniform)
-    rows = np.ones((shots, 1), dtype=state.cores[0].dtype)
-    spins = np.empty(uniform.shape, dtype=np.uint8)
-    logs = np.zeros(shots)
-    everyone = np.arange(shots)
-    for site, core in enumerate(state.cores):
-        left, dim, right = core.shape
-        branches = (rows @ core.reshape(left, dim * right)).reshape(shots, dim, right)
-        weights = np.einsum("ndr,ndr->nd", branches, branches.conj()).real
-        weights /= weights.sum(axis=1, keepdims=True)
-        cumulative = weights.cumsum(axis=1)
-        chosen = (uniform[:, site, None] * cumulative[:, -1:] > cumulative).sum(axis=1)
-        probability = weights[everyone, chosen]
-        rows = branches[everyone, chosen]
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        spins[:, site] = chosen
-        logs += np.log(probability)
-    return spins, logs
-
-
-def _check_canonical(state: TensorTrain) -> None:
-    if state.output_site is not None:
-        raise ShapeError("a train with an output leg is no state; wanted one value a configuration")
-    for site, core in enumerate(state.cores[1:], start=1):
-        gram = np.tensordot(core, core.conj(), axes=((1, 2), (1, 2)))
-        deviation = float(np.abs(gram - np.eye(len(gram))).max())
-        if deviation > _CANONICAL_ATOL:
-            raise ShapeError(
-                f"core {site} is off right-canonical form by {deviation:.1e}; bring the train "
-                "into right-canonical form first"
+    index = np.empty((shots, sites), dtype=np.uint8) if basis.drawn else None
+    for first in range(0, shots, measured.batch):
+        rows, part = min(measured.batch, shots - first), slice(first, first + measured.batch)
+        place = start + first
+        numbers = uniforms(seed, "shots", *names, start=place, rows=rows, columns=measured.columns)
+        chosen = None
+        if index is not None:
+            numbers_of_bases = uniforms(
+                seed, "bases", *names, start=place, rows=rows, columns=sites
             )
+            chosen = index[part] = basis.draw(numbers_of_bases)
+        drawn = measured.draw(numbers, chosen)
+        spins[part], logs[part] = drawn.spins, drawn.log_probability
+    return Drawn(spins=spins, log_probability=logs), index
