@@ -10,6 +10,7 @@ from typing import Any
 from phasenet.errors import MissingInputError, SettingsError
 from phasenet.overrides import Overrides, apply_overrides
 from phasenet.points import ParameterPoint, nearest
+from phasenet.shots import Datasheet
 from phasenet.study import Study, load_study
 
 _TEXTS = ("title", "description", "licence")
@@ -75,7 +76,7 @@ class Recipe:
     ----------
     name
         Of its file.
-    title, description, licence, traps
+    datasheet
         For its readers.
     sources
         At least one; their settings of snapshots are the same.
@@ -86,10 +87,7 @@ class Recipe:
     """
 
     name: str
-    title: str
-    description: str
-    licence: str
-    traps: tuple[str, ...]
+    datasheet: Datasheet
     sources: tuple[RecipeSource, ...]
     regions: tuple[Region, ...] = ()
     labels: tuple[Region, ...] = ()
@@ -123,10 +121,12 @@ def load_recipe(path: Path | str, changes: Overrides | None = None) -> Recipe:
     common = Overrides.of_tables(shared, path)
     recipe = Recipe(
         name=path.stem,
-        title=_text(path, values, "title", path.stem),
-        description=_text(path, values, "description", ""),
-        licence=_text(path, values, "licence", ""),
-        traps=tuple(str(trap) for trap in values.get("traps", ())),
+        datasheet=Datasheet(
+            title=_text(path, values, "title", path.stem),
+            description=_text(path, values, "description", ""),
+            licence=_text(path, values, "licence", ""),
+            traps=tuple(str(trap) for trap in values.get("traps", ())),
+        ),
         sources=tuple(_source(path, table, common, changes) for table in tables),
         regions=tuple(_region(path, table, "split") for table in _tables(path, values, "region")),
         labels=tuple(_region(path, table, "label") for table in _tables(path, values, "label")),

@@ -1,6 +1,6 @@
 """Labelled datasets of measurement snapshots: what each shot and each of their points is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,24 @@ class MatchedPair:
     reach: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Datasheet:
+    """What the author of a dataset tells its readers; empty where there was no recipe.
+
+    Parameters
+    ----------
+    title, description, licence
+        Of the dataset.
+    traps
+        What is known to mislead.
+    """
+
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    traps: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SnapshotsHead:
     """Everything of a dataset that is no property of a single shot.
@@ -106,13 +124,15 @@ class SnapshotsHead:
     points
         One entry for each point and for each control of a point.
     labelled_by
-        ``state`` or ``coordinate``.
+        ``state``, ``coordinate`` or ``none``.
     targets
         Numbers for each point, to be learned by regression: values of shape (points,).
     features
         Arrays for each point, in the order of the points.
     pairs
         Points that look the same locally.
+    datasheet
+        For its readers.
     """
 
     site_dim: int
@@ -126,6 +146,7 @@ class SnapshotsHead:
     targets: tuple[Column, ...] = ()
     features: tuple[Curve, ...] = ()
     pairs: tuple[MatchedPair, ...] = ()
+    datasheet: Datasheet = field(default_factory=Datasheet)
 
     @property
     def label_of_point(self) -> IntArray:

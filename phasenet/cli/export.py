@@ -17,7 +17,7 @@ pip install 'phasenet-mps[export]'.
 
 example:  phasenet export runs/haldane/states --out for_tenpy
           phasenet export runs/haldane/haldane.snapshots.h5 --out haldane.npz
-          phasenet export haldane.snapshots.h5 --format parquet --recipe datasets/haldane.toml
+          phasenet export haldane.snapshots.h5 --format parquet
 """
 
 
@@ -41,12 +41,6 @@ def add_parser(verbs: Any) -> None:
         metavar="NAME",
         help="of a dataset: npz, parquet or pennylane (default: what --out ends in)",
     )
-    parser.add_argument(
-        "--recipe",
-        type=Path,
-        metavar="FILE.toml",
-        help="title, description, licence and traps for the card of a folder of parquet files",
-    )
     parser.set_defaults(execute=execute)
 
 
@@ -67,8 +61,8 @@ def _execute_states(options: argparse.Namespace) -> None:
     from phasenet.pipeline.exchange import export_state, exports
     from phasenet.pipeline.product import state_files
 
-    if options.format or options.recipe:
-        raise SettingsError("--format and --recipe go with a *.snapshots.h5; states become TeNPy's")
+    if options.format:
+        raise SettingsError("--format goes with a *.snapshots.h5; states become TeNPy's")
     for export in exports(state_files(options.states), options.out):
         if export.is_done():
             print(f"nothing to do: {export.target} is up to date")
@@ -81,15 +75,12 @@ def _execute_states(options: argparse.Namespace) -> None:
 
 def _execute_dataset(options: argparse.Namespace) -> None:
     from phasenet.pipeline.export_snapshots import export_snapshots, snapshots_export
-    from phasenet.recipes import load_recipe
 
     export = snapshots_export(options.states[0], options.out, options.format)
-    if options.recipe and export.format != "parquet":
-        raise SettingsError(f"--recipe is for the card of a folder; {export.format} has none")
     if export.is_done():
         print(f"nothing to do: {export.target} is up to date")
     elif options.dry_run:
         print(f"would make {export.target}")
     else:
-        export_snapshots(export, load_recipe(options.recipe) if options.recipe else None)
+        export_snapshots(export)
         print(f"written to {export.target}")

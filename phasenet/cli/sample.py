@@ -39,8 +39,8 @@ def add_parser(verbs: Any) -> None:
     )
     add_out(
         parser,
-        "*.snapshots.h5 (default: runs/RECIPE/RECIPE.snapshots.h5, or NAME.snapshots.h5 above the "
-        "folder of the states)",
+        "*.snapshots.h5 (default: runs/datasets/RECIPE/RECIPE.snapshots.h5, or NAME.snapshots.h5 "
+        "above the folder of the states)",
     )
     add_study(parser)
     parser.add_argument(
@@ -103,7 +103,8 @@ def execute(options: argparse.Namespace) -> None:
         workers=options.workers,
         device=options.device,
     )
-    print("\n".join([*snapshot_lines(read_facts(out)), f"written to {out}"]))
+    written = " and ".join(str(path) for path in (out, *product.extras))
+    print("\n".join([*snapshot_lines(read_facts(out)), f"written to {written}"]))
 
 
 def _of_states(
@@ -111,13 +112,13 @@ def _of_states(
 ) -> tuple["DatasetPlan | None", Path]:
     from dataclasses import replace
 
-    from phasenet.cli.steps import card_for
     from phasenet.overrides import changed_settings
-    from phasenet.pipeline.dataset_plan import plan_of_states
+    from phasenet.pipeline.dataset_plan import card_of_states, plan_of_states
     from phasenet.pipeline.product import state_files
+    from phasenet.study import load_study
 
     files = state_files(options.states)
-    card = card_for(options.study, files[0])
+    card = load_study(options.study).card() if options.study else card_of_states(files)
     if changes.assignments:
         groups = ("", "sample", "noise", "controls", "features")
         settings = changed_settings(card.run_settings(), changes, groups)
@@ -133,7 +134,7 @@ def _of_recipe(
     from phasenet.recipes import load_recipe
 
     recipe = load_recipe(options.states[0], changes)
-    root = Path("runs") / recipe.name
+    root = Path("runs/datasets") / recipe.name
     default = root / f"{recipe.name}.snapshots.h5"
     if options.dry_run:
         missing, total = missing_states(recipe, root)

@@ -7,7 +7,6 @@ from typing import Any
 from phasenet.pipeline.dataset_facts import DatasetFacts
 from phasenet.pipeline.dataset_lines import snapshot_lines
 from phasenet.pipeline.export_snapshots import NOTES
-from phasenet.recipes import Recipe
 from phasenet.storage.header import Header
 
 Feature = Mapping[str, Any]
@@ -34,7 +33,6 @@ def dataset_card(
     facts: DatasetFacts,
     sizes: Mapping[str, int],
     columns: Mapping[str, Sequence[Feature]],
-    recipe: Recipe | None,
 ) -> str:
     """Text of the card.
 
@@ -46,15 +44,13 @@ def dataset_card(
         Number of shots of each split that there is.
     columns
         Features of the tables SHOTS and POINTS, as the front matter has them.
-    recipe
-        Title, description, licence and traps; None if they are not known.
     """
     head = facts.head
     titles = dict.fromkeys(source.title or source.study for source in head.sources)
-    title = recipe.title if recipe else f"Snapshots of {' and '.join(titles)}"
-    lines = ["---", *_front_matter(title, sizes, columns, recipe), "---", f"# {title}", ""]
-    if recipe and recipe.description:
-        lines += [recipe.description, ""]
+    sheet = head.datasheet
+    title = sheet.title or f"Snapshots of {' and '.join(titles)}"
+    lines = ["---", *_front_matter(title, sheet.licence, sizes, columns), "---", f"# {title}", ""]
+    lines += [sheet.description, ""] if sheet.description else []
     lines += [
         f"{source.title or source.study} ({source.sites} sites, {source.boundary}): "
         f"$${source.hamiltonian}$$\n"
@@ -74,8 +70,8 @@ def dataset_card(
     lines += ["```python", "from datasets import load_dataset", ""]
     lines += [f'{name} = load_dataset("FOLDER", "{name}")' for name in (SHOTS, POINTS)]
     lines += ["```", ""]
-    if recipe and recipe.traps:
-        lines += ["## Known traps", "", *(f"- {trap}" for trap in recipe.traps), ""]
+    if sheet.traps:
+        lines += ["## Known traps", "", *(f"- {trap}" for trap in sheet.traps), ""]
     lines += ["## Origin", "", *_origin(facts.header)]
     return "\n".join(lines) + "\n"
 
@@ -95,13 +91,13 @@ def size_category(shots: int) -> str:
 
 def _front_matter(
     title: str,
+    licence: str,
     sizes: Mapping[str, int],
     columns: Mapping[str, Sequence[Feature]],
-    recipe: Recipe | None,
 ) -> Iterator[str]:
     """Lines of YAML; what is nested is written as JSON, which is YAML too."""
-    if recipe and recipe.licence:
-        yield f"license: {json.dumps(recipe.licence.lower())}"
+    if licence:
+        yield f"license: {json.dumps(licence.lower())}"
     yield f"pretty_name: {json.dumps(title, ensure_ascii=False)}"
     yield f"tags: {json.dumps(_TAGS)}"
     yield f"size_categories: {json.dumps([size_category(sum(sizes.values()))])}"

@@ -115,6 +115,7 @@ def dataset_head(plan: DatasetPlan, answers: Answers) -> Head:
         targets=joined_targets([one.targets for one in found]),
         features=joined_features([one.features for one in found]),
         pairs=_pairs(plan, pairs, sampled),
+        datasheet=plan.datasheet,
     )
     return _with_controls(Head(head=head, states=pairs), settings.controls.copies)
 

@@ -6,10 +6,10 @@ from typing import Any
 from phasenet.networks.naming import size_of, varied_couplings
 from phasenet.pipeline.dataset_facts import DatasetFacts
 from phasenet.pipeline.summary import percent
-from phasenet.shots import SPLITS, SnapshotsHead
+from phasenet.shots import SPLITS, Datasheet, SnapshotsHead
 from phasenet.trains.train import IntArray
 
-_SHOWN_CHAINS, _SHOWN_NUMBERS, _SHOWN_PAIRS, _SHOWN_REASONS = 3, 6, 2, 2
+_SHOWN_CHAINS, _SHOWN_NUMBERS, _SHOWN_PAIRS, _SHOWN_REASONS, _SHOWN_TRAPS = 3, 6, 2, 2, 2
 
 _RULES = {
     "state": "labelled by their infinite states",
@@ -22,6 +22,7 @@ def snapshot_lines(facts: DatasetFacts) -> list[str]:
     """What a dataset holds, what it is labelled by, and how well its classes can be told apart."""
     head = facts.head
     return [
+        *_sheet(head.datasheet),
         _title(facts),
         *_chains(head),
         *_noise(facts.header.settings.get("noise", {})),
@@ -32,6 +33,12 @@ def snapshot_lines(facts: DatasetFacts) -> list[str]:
         *_limits(facts),
         *_undetermined(head),
     ]
+
+
+def _sheet(sheet: Datasheet) -> list[str]:
+    title = [f"{sheet.title}{f' (licence {sheet.licence})' if sheet.licence else ''}"]
+    traps = [f"trap: {trap}" for trap in sheet.traps]
+    return [*(title if sheet.title else []), *_first(traps, _SHOWN_TRAPS, "traps")]
 
 
 def _title(facts: DatasetFacts) -> str:
@@ -140,7 +147,8 @@ def _limits(facts: DatasetFacts) -> list[str]:
     accuracies = [
         f"{percent(*facts.bayes_accuracy(split))} of {name}"
         for split, name in (("test", "the test split"), ("critical", "the critical one"))
-        if facts.rated[facts.head.points_in(split)].any()
+        # With a single class there is nothing to tell apart.
+        if len(_rated_classes(facts, split)) > 1
     ]
     if accuracies:
         lines.append(f"Bayes optimum: right at {', '.join(accuracies)}")
@@ -152,6 +160,11 @@ def _limits(facts: DatasetFacts) -> list[str]:
     if soft:
         lines.append(f"soft labels: the own class has {min(soft):.3f} to {max(soft):.3f}")
     return lines
+
+
+def _rated_classes(facts: DatasetFacts, split: str) -> set[int]:
+    points = facts.head.points_in(split)
+    return set(facts.head.label_of_point[points[facts.rated[points] > 0]].tolist())
 
 
 def _undetermined(head: SnapshotsHead) -> list[str]:

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from phasenet.card import StudyCard
-from phasenet.errors import PhasenetError
+from phasenet.errors import PhasenetError, SettingsError
 from phasenet.pipeline.product import Product, ordered_states, parents_of
 from phasenet.points import ParameterPoint
 from phasenet.recipes import Region
 from phasenet.settings import RunSettings, SampleSettings
+from phasenet.shots import Datasheet
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.locks import Shard
+from phasenet.storage.tenpy_files import is_tenpy_file
 from phasenet.study import Boundary
+
+_SUFFIX = f".{Kind.SNAPSHOTS}.h5"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +87,9 @@ class ChainOfDataset:
             missing = sorted(needed - set(slot))
             if missing:
                 raise PhasenetError(
-                    f"point {point} has no {missing[0]} state; labels need the infinite one, "
-                    "snapshots the finite one unless sample.window is set: run phasenet simulate"
+                    f"point {point} has no {missing[0]} state; labels need the infinite one unless "
+                    "sample.label is none, snapshots the finite one unless sample.window is set: "
+                    "run phasenet simulate"
                 )
         return {
             point: StatePair(
@@ -122,6 +127,8 @@ class DatasetPlan:
         Part of the points whose shots are drawn.
     precision
         ``float64`` or ``float32``: of the arithmetic of sampling.
+    datasheet
+        For the readers of the file; it decides nothing else in it.
     """
 
     chains: tuple[ChainOfDataset, ...]
@@ -129,6 +136,7 @@ class DatasetPlan:
     labels: tuple[Region, ...] = ()
     shard: Shard = field(default_factory=Shard)
     precision: str = "float64"
+    datasheet: Datasheet = field(default_factory=Datasheet)
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -153,7 +161,7 @@ class DatasetPlan:
         return replace(chain.card, phases=phases)
 
     def product(self, out: Path) -> Product:
-        """File of the dataset, at a path."""
+        """File of the dataset at a path, and its picture unless it is a part."""
         states = [path for chain in self.chains for path in ordered_states(chain.states)]
         header = Header(
             kind=Kind.SNAPSHOTS,
@@ -162,7 +170,9 @@ class DatasetPlan:
             parents=parents_of(states),
             study=self.card,
         )
-        return Product(path=out, header=header)
+        picture = out.with_name(f"{out.name.removesuffix(_SUFFIX)}.snapshots.png")
+        extras = (picture,) if self.shard.is_whole else ()
+        return Product(path=out, header=header, extras=extras)
 
     def _identity(self) -> dict[str, Any]:
         """All that decides the content besides the states; what was not chosen is left out."""
@@ -183,6 +193,35 @@ class DatasetPlan:
         if self.shard.count > 1:
             found["shard"] = [self.shard.number, self.shard.count]
         return found
+
+
+def card_of_states(states: Sequence[Path]) -> StudyCard:
+    """Card of the study of some states; of states of no study one that knows no phases.
+
+    Raises
+    ------
+    SettingsError
+        The first file was saved by TeNPy.
+    """
+    first = states[0]
+    if first.is_file() and is_tenpy_file(first):
+        raise SettingsError(
+            f"{first} was saved by TeNPy; make a state file of it first: phasenet import {first}"
+        )
+    card = read_header(first).study
+    if card is not None:
+        return card
+    return StudyCard(
+        name=first.name.split(".")[0],
+        title="States of no study",
+        hamiltonian="",
+        varied=(),
+        phases=(),
+        symmetries=(),
+        orders=(),
+        transitions=(),
+        settings=RunSettings.checked({"sample": {"label": "none"}}).as_dict(),
+    )
 
 
 def plan_of_states(states: Sequence[Path], card: StudyCard) -> DatasetPlan:

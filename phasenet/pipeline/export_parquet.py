@@ -19,7 +19,6 @@ from phasenet.networks.selection import shots_at
 from phasenet.pipeline.dataset_card import POINTS, SHOTS, dataset_card
 from phasenet.pipeline.dataset_facts import read_facts
 from phasenet.pipeline.export_snapshots import NOTES, needed, notes_of
-from phasenet.recipes import Recipe
 from phasenet.shots import SPLITS, Shots, SnapshotsHead
 from phasenet.storage.snapshots import SnapshotFile
 from phasenet.trains.train import Array, IntArray
@@ -29,7 +28,7 @@ _ROWS_OF_FILE = 2_097_152
 _COMPRESSION = "zstd"
 
 
-def write_folder(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> None:
+def write_folder(folder: Path, file: SnapshotFile) -> None:
     """Write a dataset as a folder, which appears when it is complete.
 
     Parameters
@@ -38,8 +37,6 @@ def write_folder(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> Non
         New, empty, or an older export.
     file
         The dataset.
-    recipe
-        Title, description, licence and traps for the card.
 
     Raises
     ------
@@ -54,7 +51,7 @@ def write_folder(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> Non
     try:
         shutil.rmtree(partial, ignore_errors=True)
         (partial / "data").mkdir(parents=True)
-        _fill(partial, file, recipe)
+        _fill(partial, file)
         if folder.exists():
             shutil.rmtree(folder)
         partial.rename(folder)
@@ -66,7 +63,7 @@ def write_folder(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> Non
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fill(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> None:
+def _fill(folder: Path, file: SnapshotFile) -> None:
     parquet, columns = needed("pyarrow.parquet"), _Columns(head=file.head)
     sizes, schema = {}, columns.table(file.rows(0, 0)).schema
     for split in SPLITS:
@@ -85,7 +82,7 @@ def _fill(folder: Path, file: SnapshotFile, recipe: Recipe | None) -> None:
     points = _points_table(file.head)
     parquet.write_table(points, folder / "points.parquet", compression=_COMPRESSION)
     features = {SHOTS: _features(schema, file.head.classes), POINTS: _features(points.schema)}
-    card = dataset_card(read_facts(file.path), sizes, features, recipe)
+    card = dataset_card(read_facts(file.path), sizes, features)
     (folder / "README.md").write_text(card, encoding="utf-8")
     notes = {**notes_of(file.header), **_notes_of_head(file.head)}
     (folder / NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")

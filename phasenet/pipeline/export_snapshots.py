@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from phasenet.errors import FileKindError, MissingInputError, PhasenetError, SettingsError
-from phasenet.recipes import Recipe
 from phasenet.storage.atomic import atomic_path
 from phasenet.storage.container import Content, content_of, opened, read_header
 from phasenet.storage.header import Header, Kind
@@ -115,15 +114,13 @@ def snapshots_export(source: Path, target: Path | None, name: str | None) -> Sna
     return SnapshotsExport(source=source, target=place, format=name)
 
 
-def export_snapshots(export: SnapshotsExport, recipe: Recipe | None = None) -> None:
+def export_snapshots(export: SnapshotsExport) -> None:
     """Write one dataset in the format of others.
 
     Parameters
     ----------
     export
         From :func:`snapshots_export`.
-    recipe
-        Title, description, licence and traps for the card of a folder.
 
     Raises
     ------
@@ -136,7 +133,7 @@ def export_snapshots(export: SnapshotsExport, recipe: Recipe | None = None) -> N
             needed("pyarrow.parquet")
             from phasenet.pipeline.export_parquet import write_folder  # loads torch, for the card
 
-            write_folder(export.target, file, recipe)
+            write_folder(export.target, file)
             return
         header = file.header
     with opened(export.source) as raw:

@@ -53,7 +53,12 @@ def plan_of_recipe(
                 classes=source.classes,
             )
         )
-    return DatasetPlan(chains=tuple(chains), regions=recipe.regions, labels=recipe.labels)
+    return DatasetPlan(
+        chains=tuple(chains),
+        regions=recipe.regions,
+        labels=recipe.labels,
+        datasheet=recipe.datasheet,
+    )
 
 
 def missing_states(recipe: Recipe, root: Path) -> tuple[int, int]:

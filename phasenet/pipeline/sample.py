@@ -1,6 +1,9 @@
 """Step 2: labelled datasets of snapshots of ground states."""
 
+from pathlib import Path
+
 from phasenet.errors import SettingsError
+from phasenet.pipeline.dataset_facts import read_facts
 from phasenet.pipeline.dataset_head import dataset_head
 from phasenet.pipeline.dataset_plan import DatasetPlan
 from phasenet.pipeline.parallel import Answers
@@ -59,14 +62,26 @@ def sample(
     missing = [task for task in tasks if not parts.has(task.key)]
     there = len(tasks) - len(missing)
     title = f"snapshots ({there} of {len(tasks)} blocks are there)" if there else "snapshots"
-    answers.of(title, draw_block, missing, lambda shots: f"{shots} shots")
+    answers.of(title, draw_block, missing, str)
     training = Configurations()
     for task in tasks:
         if found.head.points[task.point].split == "train":
             training.add(parts.read(task.key))
     join_parts(parts, keys, product.path, product.header, found.head, mark=training.marked)
     parts.remove()
+    for picture in product.extras:
+        _draw(product.path, picture)
     return found.head
+
+
+def _draw(dataset: Path, picture: Path) -> None:
+    from phasenet.plots import save_figure  # loads matplotlib
+    from phasenet.plots.snapshots import dataset_figure
+
+    facts = read_facts(dataset)
+    accuracy, errors = facts.point_accuracies()
+    card = facts.header.study
+    save_figure(dataset_figure(facts.head, facts.examples, accuracy, errors, card), picture)
 
 
 def check_measurement(settings: RunSettings, site_dim: int) -> None:

@@ -14,8 +14,9 @@ from phasenet.seeds import stream
 from phasenet.settings import NoiseSettings, SampleSettings
 from phasenet.shots import SampledPoint, Shots
 from phasenet.snapshots.bases import Basis, basis_of
-from phasenet.snapshots.measured import IN_MEMORY, MeasuredState, Place
+from phasenet.snapshots.measured import MeasuredState
 from phasenet.snapshots.noise import with_noise
+from phasenet.snapshots.places import Memory, Place
 from phasenet.snapshots.sampling import draw_shots
 from phasenet.snapshots.splits import shots_of_points
 from phasenet.snapshots.transforms import control_copy, kennedy_tasaki
@@ -42,6 +43,8 @@ class BlockTask:
 
     Parameters
     ----------
+    name
+        In words.
     key
         Of its part.
     parts
@@ -65,6 +68,7 @@ class BlockTask:
         Where and how precisely states are contracted.
     """
 
+    name: str
     key: str
     parts: ShotParts
     point: int
@@ -113,6 +117,7 @@ def block_tasks(
         mixtures = _mixtures(found, index, split) if likely else ()
         tasks += [
             BlockTask(
+                name=f"{point.point}{f', {point.control}' if point.control else ''}",
                 key=digest([key, index, start]),
                 parts=parts,
                 point=index,
@@ -134,8 +139,8 @@ def block_tasks(
     return tasks
 
 
-def draw_block(task: BlockTask) -> int:
-    """Draw a block and write its part; return the number of shots."""
+def draw_block(task: BlockTask) -> str:
+    """Draw a block and write its part; return one line about it."""
     measured, basis = _measured(task.state, task.sample, task.device, task.precision)
     drawn, basis_index = draw_shots(
         measured, basis, task.seed, *task.names, start=task.start, shots=task.shots
@@ -164,7 +169,7 @@ def draw_block(task: BlockTask) -> int:
         phase=phase,
     )
     task.parts.write(task.key, shots)
-    return len(shots)
+    return f"{task.name}: {len(shots)} shots"
 
 
 def _class_log_likelihood(task: BlockTask, spins: Array, basis_index: Array | None) -> FloatArray:
@@ -216,8 +221,8 @@ def _measured(
 
 
 def _place(device: str, precision: str) -> Place:
-    if (device, precision) == ("cpu", "float64"):
-        return IN_MEMORY
+    if device == "cpu":
+        return Memory(precision=precision)
     from phasenet.networks.devices import torch_place  # loads torch
 
     return torch_place(device, precision)

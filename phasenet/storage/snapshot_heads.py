@@ -17,8 +17,8 @@ One row for each point, in the order that the dataset ``point`` counts:
 
 The attributes of ``record``: ``site_dim``, ``basis``, ``transform``, ``labelled_by``, and as JSON
 ``basis_names``, ``classes``, ``splits``, ``sources``, ``coupling_names``, ``point_labels``,
-``point_splits``, ``point_reasons``, ``point_controls``, ``targets`` and ``features`` (name, unit,
-meaning and, of a feature, axes).
+``point_splits``, ``point_reasons``, ``point_controls``, ``datasheet``, ``targets`` and ``features``
+(name, unit, meaning and, of a feature, axes).
 """
 
 import json
@@ -30,7 +30,14 @@ import numpy as np
 from phasenet.card import StudyCard
 from phasenet.points import ParameterPoint
 from phasenet.records import Column, Curve
-from phasenet.shots import SPLITS, MatchedPair, SampledPoint, SnapshotsHead, Source
+from phasenet.shots import (
+    SPLITS,
+    Datasheet,
+    MatchedPair,
+    SampledPoint,
+    SnapshotsHead,
+    Source,
+)
 from phasenet.storage.container import Content, Scalar
 from phasenet.storage.packing import pack, unpack
 from phasenet.trains.train import Array, FloatArray
@@ -96,6 +103,7 @@ def head_of(content: Content) -> SnapshotsHead:
             for name, unit, meaning, axes in lists["features"]
         ),
         pairs=tuple(_pairs(arrays)),
+        datasheet=_datasheet(str(content.values.get("datasheet", "{}"))),
     )
 
 
@@ -136,6 +144,7 @@ def _values(head: SnapshotsHead, coupling_names: Sequence[str]) -> dict[str, Sca
         "coupling_names": coupling_names,
         "targets": [[c.name, c.unit, c.meaning] for c in head.targets],
         "features": [[c.name, c.unit, c.meaning, c.axes] for c in head.features],
+        "datasheet": vars(head.datasheet),
     }
     for name, attribute in _BY_POINT.items():
         structures[f"point_{name}"] = [getattr(p, attribute) for p in head.points]
@@ -144,6 +153,11 @@ def _values(head: SnapshotsHead, coupling_names: Sequence[str]) -> dict[str, Sca
         **texts,
         **{name: json.dumps(value) for name, value in structures.items()},
     }
+
+
+def _datasheet(text: str) -> Datasheet:
+    values = json.loads(text)
+    return Datasheet(**{**values, "traps": tuple(values.get("traps", ()))})
 
 
 def _points(

@@ -15,10 +15,10 @@ from phasenet.errors import FileKindError, MissingInputError, PhasenetError, Set
 from phasenet.pipeline import export_parquet, export_snapshots
 from phasenet.pipeline.export_snapshots import NOTES, snapshots_export
 from phasenet.points import ParameterPoint
-from phasenet.recipes import Recipe
 from phasenet.records import Column, Curve
 from phasenet.shots import (
     NO_SITE,
+    Datasheet,
     MatchedPair,
     SampledPoint,
     Shots,
@@ -134,10 +134,10 @@ def run(*arguments):
     options.execute(options)
 
 
-def exported(source, target, name=None, recipe=None):
+def exported(source, target, name=None):
     one = snapshots_export(source, target, name)
     assert not one.is_done()
-    export_snapshots.export_snapshots(one, recipe)
+    export_snapshots.export_snapshots(one)
     assert one.is_done()
     return one.target
 
@@ -226,15 +226,16 @@ def test_a_folder_tells_what_is_known_of_each_point(made, tmp_path):
 
 def test_the_card_says_what_the_recipe_knows(made, tmp_path):
     pytest.importorskip("pyarrow")
-    recipe = Recipe(
-        name="toy",
+    sheet = Datasheet(
         title="Toy: a title",
         description="What it is.",
         licence="CC0-1.0",
         traps=("zeros alone tell the classes apart",),
-        sources=(),
     )
-    folder = exported(made[0], tmp_path / "hf", recipe=recipe)
+    path, known = tmp_path / "a.snapshots.h5", made[1]
+    head = replace(known.head, datasheet=sheet)
+    write_snapshots(path, read_snapshots(made[0])[0], replace(known, head=head))
+    folder = exported(path, tmp_path / "hf")
     card = (folder / "README.md").read_text(encoding="utf-8")
     front, body = card.split("---\n")[1:]
     lines = front.splitlines()
@@ -365,8 +366,7 @@ def test_the_command_line(made, tmp_path, capsys):
     for arguments, message in [
         ([path], "name the format with --format"),
         ([path, STATE, "--out", tmp_path], "one dataset at a time"),
-        ([STATE, "--format", "npz"], "--format and --recipe go with a"),
-        ([path, "--out", tmp_path / "y.npz", "--recipe", "r.toml"], "npz has none"),
+        ([STATE, "--format", "npz"], "--format goes with a"),
     ]:
         with pytest.raises(SettingsError, match=message):
             run(*arguments)
