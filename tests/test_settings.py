@@ -37,7 +37,12 @@ def test_plain_values_read_back(kind):
         (SampleSettings, {"shots": 0}, "sample setting 'shots' is 0; .*greater than or equal to 1"),
         (SampleSettings, {"shots": "many"}, "sample setting 'shots' is 'many'; .*valid integer"),
         (SampleSettings, {"test": 1.0}, "sample setting 'test' is 1.0; .*less than 1"),
-        (SampleSettings, {"basis": "Sx"}, "sample setting 'basis' is 'Sx'; .*'Sz'"),
+        (SampleSettings, {"basis": "S"}, "sample setting 'basis' is 'S'; wanted one of Sz, Sx"),
+        (
+            SampleSettings,
+            {"basis": "Sx,random"},
+            "sample setting 'basis' is 'Sx,random'; .*a pattern of spin components such as",
+        ),
         (
             FiniteSettings,
             {"length": 3},

@@ -144,8 +144,9 @@ def _values(head: SnapshotsHead, coupling_names: Sequence[str]) -> dict[str, Sca
         "coupling_names": coupling_names,
         "targets": [[c.name, c.unit, c.meaning] for c in head.targets],
         "features": [[c.name, c.unit, c.meaning, c.axes] for c in head.features],
-        "datasheet": vars(head.datasheet),
     }
+    if head.datasheet != Datasheet():
+        structures["datasheet"] = vars(head.datasheet)
     for name, attribute in _BY_POINT.items():
         structures[f"point_{name}"] = [getattr(p, attribute) for p in head.points]
     return {

@@ -167,10 +167,10 @@ def test_a_classifier_is_kept_once_both_trains_are_there(product, monkeypatch, s
 def test_the_first_samples_come_from_all_points():
     path = SAMPLE / "haldane.snapshots.h5"
     _, snapshots = read_snapshots(path)
-    build, held_out = _choose(snapshots, TensorizeSettings(), 0)
-    points = set(range(len(snapshots.points)))
-    assert set(snapshots.point_index[build[:64]].tolist()) == points
+    build, held_out = _choose(snapshots, range(8), TensorizeSettings(), 0)
+    points = set(range(len(snapshots.head.points)))
+    assert set(snapshots.shots.point_index[build[:64]].tolist()) == points
     assert not set(build.tolist()) & set(held_out.tolist())
     states = read_samples(path, None).states
-    assert not np.array_equal(states[:64], snapshots.spins[:64])
-    assert np.array_equal(np.sort(states, axis=0), np.sort(snapshots.spins, axis=0))
+    assert not np.array_equal(states[:64], snapshots.shots.spins[:64])
+    assert np.array_equal(np.sort(states, axis=0), np.sort(snapshots.shots.spins, axis=0))

@@ -158,7 +158,7 @@ def test_a_dataset_in_lines(facts):
         "0.034 up to 4 sites",
         "targets: energy (J per site), eta",
         "features: SzSz (4 x 4)",
-        "Bayes optimum: right at 87.5(27) % of the test split, 100.0(24) % of the critical one",
+        "Bayes optimum: right at 87.5(27) % of the test split",
         "repeats of training snapshots in the test split: 5 %",
         "soft labels: the own class has 0.800 to 0.900",
         "undetermined at D = 1: |eta| is 0.31",

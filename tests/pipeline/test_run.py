@@ -39,7 +39,8 @@ def test_leaves_every_file_and_says_where(finished):
     names = {p.name for p in finished.run_folder.iterdir()}
     kinds = ("snapshots", "network", "train", "table", "chart")
     wanted = {f"haldane.{kind}.h5" for kind in kinds}
-    assert wanted | {"haldane.png", "haldane.pdf", "haldane.csv", "states", "journal"} == names
+    pictures = {"haldane.png", "haldane.pdf", "haldane.snapshots.png"}
+    assert wanted | pictures | {"haldane.csv", "states", "journal"} == names
     assert len(list((finished.run_folder / "states").iterdir())) == 12
 
 
@@ -68,9 +69,9 @@ def test_exact_contractions_agree_with_the_snapshots(finished):
     _, table = phasenet.read_table(finished.run_folder / "haldane.table.h5")
     _, data = phasenet.read_snapshots(finished.run_folder / "haldane.snapshots.h5")
     _, classifier = phasenet.read_train(finished.run_folder / "haldane.train.h5")
-    spins = data.spins.astype(np.int64)
+    spins = data.shots.spins.astype(np.int64)
     probability = classifier.probabilities.train(spins)[:, 0]
-    string = bulk_string_of_snapshots(spins, data.site_dim)
+    string = bulk_string_of_snapshots(spins, data.head.site_dim)
     quadrupole = (spins[:, 2:6] != 1).mean(axis=1)
     sampled = {
         f"probability_{classifier.classes[0]}": probability,
@@ -78,9 +79,9 @@ def test_exact_contractions_agree_with_the_snapshots(finished):
         "quadrupole_finite": quadrupole,
     }
     for name, values in sampled.items():
-        for row, label in enumerate(data.points):
+        for row, label in enumerate(data.head.points):
             assert table.points[row] == label.point
-            here = values[data.point_index == row]
+            here = values[data.shots.point_index == row]
             error = here.std() / np.sqrt(len(here))
             assert error < 0.1
             assert abs(here.mean() - table.column(name).values[row]) < 5 * error, name

@@ -223,7 +223,13 @@ def test_noise_is_applied_after_sampling_and_recorded(plain, tmp_path):
     )
 
 
-@pytest.mark.parametrize("basis", ["Sx", "random", "unbiased", "Sx,Sz"])
+@pytest.mark.parametrize(
+    "basis",
+    [
+        "random",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("Sx", "unbiased", "Sx,Sz")),
+    ],
+)
 def test_other_bases_are_sampled_with_exact_probabilities(basis, tmp_path):
     found = made(plan_with(f"basis={basis}", "phases=true"), tmp_path / "a.snapshots.h5")
     shots = found.shots
@@ -236,6 +242,7 @@ def test_other_bases_are_sampled_with_exact_probabilities(basis, tmp_path):
         assert set(np.unique(shots.basis_index)) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_windows_of_infinite_states_need_no_open_chain(tmp_path):
     plan = plan_with("window=12")
     chain = plan.chains[0]
@@ -260,6 +267,7 @@ def test_kennedy_tasaki_turns_string_order_into_magnetisation(plain, tmp_path):
     assert square(found.shots, found) > 3 * square(before.shots, before)
 
 
+@pytest.mark.slow
 def test_features_and_labels_by_coordinate_are_recorded(tmp_path):
     regions = (
         Region(name="left", ranges=(("D", 0, 1),)),
@@ -280,6 +288,7 @@ def test_features_and_labels_by_coordinate_are_recorded(tmp_path):
     assert all(len(curve.values) == 8 for curve in found.head.features)
 
 
+@pytest.mark.slow
 def test_another_hamiltonian_is_the_test_set(tmp_path):
     plan = plan_with()
     chain = plan.chains[0]
