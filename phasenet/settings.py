@@ -125,16 +125,18 @@ class SampleSettings(Settings):
     """Snapshots and their labels; a chain must be ``xi_per_length`` correlation lengths long.
 
     ``basis`` is one of BASES, or a pattern along the chain such as ``Sx,Sz``; ``window`` sites of
-    the infinite state are measured instead of the open chain, if it is not 0; ``balance`` gives all
-    classes equally many shots; ``phases`` keeps the phase of each amplitude; ``likelihood`` says
-    for which shots the likelihoods of all classes are computed.
+    the infinite state are measured instead of the open chain, if it is not 0; ``likelihood`` says
+    for which shots the likelihoods of all classes are computed (of a window, each costs as much as
+    a shot for every index of its left bond, and with ``none`` its own probability is left out as
+    well); ``phases`` keeps the phase of each amplitude; ``label`` names what labels follow from;
+    ``balance`` gives all classes equally many shots.
     """
 
     shots: Count = 4000
     basis: Basis = "Sz"
     window: Annotated[int, Field(ge=0)] = 0
     transform: Literal["none", "Kennedy-Tasaki"] = "none"
-    likelihood: Literal["held out", "all", "none"] = "held out"
+    likelihood: Literal["all", "held out", "none"] = "all"
     phases: bool = False
     label: Literal["state", "coordinate", "none"] = "state"
     split: Literal["point", "region"] = "point"

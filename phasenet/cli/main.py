@@ -51,6 +51,7 @@ a study flows one way, and every arrow leaves a file:
   --tensorize--> *.train.h5 --measure--> *.table.h5 --chart--> *.chart.h5, PNG, PDF, CSV
 
 start here:  phasenet run simulations/haldane.py
+datasets:    phasenet sample datasets/haldane.toml
 exit codes:  0 done, 1 error, 2 usage, 75 stopped early (the same command goes on)
 """
 

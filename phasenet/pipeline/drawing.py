@@ -9,6 +9,7 @@ from phasenet.errors import ShapeError
 from phasenet.pipeline.analysis import AnyState, as_state
 from phasenet.snapshots.bases import Basis, basis_of
 from phasenet.snapshots.measured import IN_MEMORY, MeasuredState, Place
+from phasenet.snapshots.readouts import Readout
 from phasenet.snapshots.sampling import draw_shots
 from phasenet.trains.form import StateForm
 from phasenet.trains.train import Array, FloatArray
@@ -36,6 +37,11 @@ class DrawnSnapshots:
     log_probability: FloatArray
     basis: Basis
     basis_index: NDArray[np.uint8] | None
+
+    @property
+    def readout(self) -> Readout:
+        """The shots as :func:`phasenet.shot_estimates` takes them."""
+        return Readout(spins=self.spins, basis=self.basis, basis_index=self.basis_index)
 
 
 def draw_snapshots(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phasenet.card import StudyCard
+from phasenet.errors import SettingsError
 from phasenet.pipeline.chart import chart, chart_product
 from phasenet.pipeline.dataset_plan import plan_of_states
 from phasenet.pipeline.engine import Engine
@@ -74,6 +75,7 @@ def run(
     retry
         Whether to try ground states again that failed three times.
     """
+    _check_basis(study)
     folder = RunFolder(root=root, name=study.name)
     found = find_states(study, study_path, root, engine=engine, reporter=reporter, retry=retry)
     made: list[Path] = []
@@ -87,6 +89,7 @@ def run(
 
 def plan(study: Study, study_path: Path, root: Path) -> list[str]:
     """Say in a few lines what a run would do, and do nothing."""
+    _check_basis(study)
     folder = RunFolder(root=root, name=study.name)
     there = survey(planned_units(study, study_path, root, Shard()))
     missing, paths = len(there.missing), tuple(there.paths.values())
@@ -96,6 +99,17 @@ def plan(study: Study, study_path: Path, root: Path) -> list[str]:
         stale = stale or not step.product().is_done()
         lines.append(f"{'to make' if stale else 'up to date'}: {step.path}")
     return lines
+
+
+def _check_basis(study: Study) -> None:
+    """Raise SettingsError unless the classifier of the run will be an observable of its states."""
+    sample = study.settings.sample
+    if (sample.basis, sample.transform) != ("Sz", "none"):
+        raise SettingsError(
+            f"sample.basis is {sample.basis} and sample.transform {sample.transform}; a run ends "
+            "with the classifier measured in the states in the basis Sz: for other snapshots, call "
+            "phasenet sample and phasenet train"
+        )
 
 
 def _steps(

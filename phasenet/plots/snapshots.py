@@ -76,7 +76,8 @@ def dataset_figure(
     )
     groups = _groups(head, examples)
     rows = -(-len(groups) // _PANELS_A_ROW)
-    sources = range(min(len(head.sources), _SHOWN_SOURCES))
+    # Without classes there are no splits either.
+    sources = range(min(len(head.sources), _SHOWN_SOURCES) if head.classes else 0)
     heights = [*([_EXAMPLE_INCHES] * rows), *([_POINT_INCHES] * len(sources))]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.0, sum(heights) + _MARGIN_INCHES), layout="constrained")
@@ -117,12 +118,15 @@ def _caption(head: SnapshotsHead, sources: int) -> str:
     transform = "" if head.transform == "none" else f", after the {head.transform} transformation"
     soft = any(point.soft_label for point in head.points)
     text = (
-        f"Above: single snapshots, one a row, measured in the {basis}{transform}; couplings on the "
-        f"left. Below: the points and their splits; {'soft labels (lines or squares), and ' * soft}"
-        "the share of the snapshots of each point that the Bayes-optimal classifier of its split "
-        "gives the right class (circles; hollow near the transition)."
+        f"Single snapshots, one a row, measured in the {basis}{transform}; couplings on the left."
     )
-    if len(head.sources) > sources:
+    if sources:
+        text += (
+            f" Below: the points and their splits; {'soft labels (lines or squares), and ' * soft}"
+            "the share of the snapshots of each point that the Bayes-optimal classifier of its "
+            "split gives the right class (circles; hollow near the transition)."
+        )
+    if 0 < sources < len(head.sources):
         text += f" {len(head.sources) - sources} more chains are not drawn."
     return "\n".join(textwrap.wrap(text, _CAPTION_WIDTH))
 

@@ -27,7 +27,7 @@ from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.states import read_state
 
 STATES = sorted((Path(__file__).resolve().parents[2] / "datasets/sample/states").glob("*.h5"))
-SMALL = ("shots=200", "likelihood=all")
+SMALL = ("shots=200",)
 
 
 def plan_with(*assignments, **changes):

@@ -105,6 +105,9 @@ def test_show_prints_every_kind_with_its_lineage(finished):
     ("arguments", "words"),
     [
         (("run", "nowhere.py"), "no study at nowhere.py"),
+        (("run", "simulations/haldane.py", "--set", "basis=Sx"), "call phasenet sample and"),
+        (("sample", "nowhere.toml"), "no recipe at nowhere.toml"),
+        (("estimate", "runs/haldane/haldane.table.h5"), "wanted a snapshots file"),
         (("show", "nowhere.h5"), "nowhere.h5"),
         (("train", "runs/haldane/haldane.table.h5"), "wanted a snapshots file"),
         (("chart", "runs/haldane/haldane.snapshots.h5"), "wanted a table file"),
