@@ -6,7 +6,7 @@ from phasenet.errors import SettingsError
 from phasenet.trains.form import State, StateForm
 from phasenet.trains.infinite import InfiniteTrain
 from phasenet.trains.train import Array, FloatArray, TensorTrain
-from phasenet.trains.transfer import leading_eigenpairs
+from phasenet.trains.transfer import contract_site, leading_eigenpairs
 
 UNIQUE_TOL = 1e-5
 """Eigenvalues of the transfer map this close to the leading one, relative to it, count as equal."""
@@ -17,6 +17,8 @@ _VANISHING = 1e-14
 _IDENTITY_TOL = 0.1
 # The commutator of an eigenvector with what tells the branches apart: 0 within one, 2 between two.
 _WITHIN_ATOL = 0.5
+# Overlap of an operator with an eigenvector: 1e-2 to 0.3 within a branch, 1e-6 between two.
+_MET_TOL = 1e-3
 
 
 def correlation_length(train: State) -> float:
@@ -48,7 +50,7 @@ def correlation_length(train: State) -> float:
     size = train.cores[0].shape[0] ** 2
     for count in _COUNTS:
         moduli, vectors = _leading(train, count)
-        within = _within(moduli, vectors, np.asarray(train.schmidt_values[0]))
+        within = _within(train, moduli, vectors)
         if within is not None or count >= size:
             break
     if within is None:
@@ -59,14 +61,46 @@ def correlation_length(train: State) -> float:
     return float(len(train.cores) / -np.log(within)) if within > _VANISHING else 0.0
 
 
-def _within(moduli: FloatArray, vectors: Array, weights: FloatArray) -> float | None:
+def _within(train: InfiniteTrain | StateForm, moduli: FloatArray, vectors: Array) -> float | None:
     """Largest modulus below the leading one whose eigenvector stays within every branch."""
+    weights = np.asarray(train.schmidt_values[0])
     orders = int(np.sum(moduli >= 1.0 - UNIQUE_TOL))
     branches = [_without_mean(vector, weights) for vector in vectors[:orders]]
-    for modulus, vector in zip(moduli[orders:], vectors[orders:], strict=True):
-        if all(_commutes(branch, vector, weights) for branch in branches):
-            return float(modulus)
+    start = orders
+    while start < len(moduli):
+        # Of equal eigenvalues, such as those of copies of one branch, the solver mixes the vectors.
+        stop = start + int(np.sum(moduli[start:] >= moduli[start] - UNIQUE_TOL))
+        alike = vectors[start:stop]
+        if any(all(_commutes(b, vector, weights) for b in branches) for vector in alike):
+            return float(moduli[start])
+        if orders > 1 and _is_met(train, alike):
+            return float(moduli[start])
+        start = stop
     return None
+
+
+def _is_met(train: InfiniteTrain | StateForm, vectors: Array) -> bool:
+    """Whether an operator on two neighbouring sites overlaps with a combination of eigenvectors."""
+    cell, cores = len(train.cores), train.cores
+    roots = np.sqrt(np.asarray(train.schmidt_values[0]))
+    sizes = (roots[:, None] * vectors * roots).reshape(len(vectors), -1)
+    _, triangle = np.linalg.qr(sizes.T)
+    if np.abs(np.diagonal(triangle)).min() < _VANISHING:
+        return False
+    for first in range(cell):
+        # From the end of the cell after next back to the right of the two sites.
+        rest = vectors
+        for site in reversed(range(first + 2, 2 * cell)):
+            core = cores[site % cell]
+            rest = contract_site(rest, core.swapaxes(0, 2), core.swapaxes(0, 2))
+        left = np.diag(np.asarray(train.schmidt_values[first]) ** 2)
+        one, two = cores[first], cores[(first + 1) % cell]
+        pair = np.tensordot(one, two, axes=(2, 0))
+        met = np.einsum("ab,astc,buvd,kcd->kstuv", left, pair, pair.conj(), rest, optimize=True)
+        shares = np.linalg.solve(triangle.T, met.reshape(len(vectors), -1))
+        if np.linalg.norm(shares, ord=2) > _MET_TOL:
+            return True
+    return False
 
 
 def _leading(train: InfiniteTrain | StateForm, count: int) -> tuple[FloatArray, Array]:

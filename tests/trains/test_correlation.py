@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from phasenet.phases.exact import aklt_cell, cluster_cell, product_cell
+from phasenet.trains.cells import canonical_cell
 from phasenet.trains.correlation import correlation_length
 from phasenet.trains.infinite import InfiniteTrain
 
@@ -99,3 +100,17 @@ def test_closed_forms_in_cells_of_any_size():
         one = aklt_cell()
         many = InfiniteTrain(cores=one.cores * cell, schmidt_values=one.schmidt_values * cell)
         assert correlation_length(many) == pytest.approx(1 / np.log(3), abs=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.5, 1 - 1e-6])
+@pytest.mark.parametrize("angle", [0.0, 1e-8])
+def test_copies_of_one_state_change_nothing(share, angle):
+    # DMRG that starts from an ordered neighbour may leave such a state in the symmetric phase.
+    one = canonical_cell(np.random.default_rng(5).standard_normal((1, 4, 2, 4)))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    other = InfiniteTrain(
+        cores=(np.einsum("st,ltr->lsr", turn, one.cores[0]),), schmidt_values=one.schmidt_values
+    )
+    length = correlation_length(one)
+    assert length > 0.3
+    assert correlation_length(superposed(one, other, share)) == pytest.approx(length, rel=1e-3)
