@@ -125,7 +125,7 @@ def load_recipe(path: Path | str, changes: Overrides | None = None) -> Recipe:
             title=_text(path, values, "title", path.stem),
             description=_text(path, values, "description", ""),
             licence=_text(path, values, "licence", ""),
-            traps=tuple(str(trap) for trap in values.get("traps", ())),
+            traps=_traps(path, values),
         ),
         sources=tuple(_source(path, table, common, changes) for table in tables),
         regions=tuple(_region(path, table, "split") for table in _tables(path, values, "region")),
@@ -148,6 +148,9 @@ def _source(
     split = table.get("split", "")
     if split not in _SOURCE_SPLITS:
         raise SettingsError(f"{path}: split of a source is {split!r}; wanted 'train' or 'test'")
+    for key in ("set", "classes"):
+        if not isinstance(table.get(key, {}), dict):
+            raise SettingsError(f"{path}: {key} of a source is {table[key]!r}; wanted a table")
     own = Overrides.of_tables(table.get("set", {}), path)
     place = path.parent / table["study"]
     study = apply_overrides(load_study(place), common.then(own).then(changes or Overrides()))
@@ -171,8 +174,8 @@ def _region(path: Path, table: Mapping[str, Any], kind: str) -> Region:
     for coupling, ends in table.items():
         if coupling == kind:
             continue
-        good = isinstance(ends, list) and len(ends) == 2
-        if not good or not all(isinstance(end, (int, float)) for end in ends):
+        pair = isinstance(ends, list) and len(ends) == 2
+        if not pair or not all(type(end) in (int, float) for end in ends) or not ends[0] <= ends[1]:
             raise SettingsError(
                 f"{path}: {coupling} of {kind} {name!r} is {ends!r}; wanted its lowest and highest "
                 "value, such as [0.0, 0.5]"
@@ -195,7 +198,38 @@ def _text(path: Path, values: Mapping[str, Any], key: str, default: str) -> str:
     return found
 
 
+def _traps(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
+    found = values.get("traps", [])
+    if not isinstance(found, list) or not all(isinstance(trap, str) for trap in found):
+        raise SettingsError(f"{path}: traps is {found!r}; wanted a list of texts")
+    return tuple(found)
+
+
+def _check_regions(path: Path, recipe: Recipe) -> None:
+    """Refuse regions that can hold no point, and labels that are no phase."""
+    couplings = {name for source in recipe.sources for name, _ in source.study.grid.axes}
+    for region in (*recipe.regions, *recipe.labels):
+        for name, _, _ in region.ranges:
+            if name not in couplings:
+                raise SettingsError(
+                    f"{path}: a region of {region.name} names the unknown coupling {name!r}; "
+                    f"there are {', '.join(sorted(couplings))}"
+                )
+    classes = {
+        source.classes.get(phase.label, phase.label)
+        for source in recipe.sources
+        for phase in source.study.phases
+    }
+    for label in recipe.labels:
+        if label.name not in classes:
+            raise SettingsError(
+                f"{path}: a [[label]] names the class {label.name!r}; there are "
+                f"{', '.join(sorted(classes))}"
+            )
+
+
 def _check(path: Path, recipe: Recipe) -> None:
+    _check_regions(path, recipe)
     first = recipe.sources[0].study.settings
     for source in recipe.sources[1:]:
         own = source.study.settings

@@ -177,6 +177,21 @@ def test_a_recipe_that_is_no_text(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (f"traps = 'one'\n{SOURCE}", r"traps is 'one'; wanted a list of texts"),
+        (f"{SOURCE}classes = 'x'\n", r"classes of a source is 'x'; wanted a table"),
+        (f"{SOURCE}set = 3\n", r"set of a source is 3; wanted a table"),
+        (
+            f"{SOURCE}[[region]]\nsplit = 'test'\nD = [1, 0]\n",
+            r"D of split 'test' is \[1, 0\]; wanted its lowest and highest value",
+        ),
+        (
+            f"{SOURCE}[[region]]\nsplit = 'test'\nE = [0, 1]\n",
+            r"a region of test names the unknown coupling 'E'; there are D, Delta",
+        ),
+        (
+            f"{SOURCE}[[label]]\nlabel = 'haldan'\nD = [0, 1]\n",
+            r"a \[\[label\]\] names the class 'haldan'; there are haldane, large_d",
+        ),
         ("title = ", r"mine\.toml is no TOML: "),
         ("title = 'x'", r"names no chain; add \[\[source\]\] with study = 'FILE\.py'"),
         (f"[source]\n{HALDANE}\n", r"source is \{.*\}; write it as \[\[source\]\]"),

@@ -157,9 +157,8 @@ def _points(
     points = []
     for k, one in zip(origin, found, strict=True):
         label, chain = one.label, plan.chains[k]
-        longest = one.sites / plan.settings.sample.xi_per_length
         if plan.settings.sample.label == "coordinate":
-            label = _by_coordinate(label, plan.labels, one.correlation_length > longest)
+            label = _by_coordinate(label, plan.labels)
         points.append(
             SampledPoint(
                 point=label.point,
@@ -178,8 +177,11 @@ def _points(
     )
 
 
-def _by_coordinate(label: PointLabel, regions: Sequence[Region], near: bool) -> PointLabel:
-    """Label of the first region that holds the point, and what its state would have said."""
+def _by_coordinate(label: PointLabel, regions: Sequence[Region]) -> PointLabel:
+    """Label of the first region that holds the point, and what its state would have said.
+
+    The author answers for it: a long correlation length keeps no point from being trained on.
+    """
     region = next((region for region in regions if region.contains(label.point)), None)
     if region is None:
         reason = f"by coordinate: in no region; its state: {label.reason}"
@@ -187,7 +189,7 @@ def _by_coordinate(label: PointLabel, regions: Sequence[Region], near: bool) -> 
     return replace(
         label,
         label=region.name,
-        split="critical" if near else "train",
+        split="train",
         reason=f"by coordinate: {region}; its state: {label.reason}",
     )
 

@@ -56,6 +56,9 @@ def sample(
     check_measurement(settings, first.train.cores[0].shape[1])
     answers = Answers(workers=workers if device == "cpu" else 1, reporter=reporter)
     found = dataset_head(plan, answers)
+    lacking = [name for name in plan.classes if name not in found.head.classes]
+    if lacking and settings.sample.label != "none":
+        reporter.say(f"no point is labelled {' or '.join(lacking)}: the dataset lacks that")
     parts = ShotParts.beside(product.path)
     tasks = block_tasks(plan, found, product.header.key, parts, device)
     keys = [task.key for task in tasks]

@@ -282,6 +282,8 @@ def test_features_and_labels_by_coordinate_are_recorded(tmp_path):
     assert header.settings["sample"]["label"] == "coordinate"
     assert header.settings["labels"] == [["left", [["D", 0, 1]]], ["right", [["D", 1, 3]]]]
     assert found.head.labelled_by == "coordinate"
+    # By state one point of each side is close to the transition.
+    assert "critical" not in {p.split for p in found.head.points}
     assert found.head.classes == ("left", "right")
     assert all("by coordinate" in p.reason for p in found.head.points)
     assert len(found.head.features) == 3
