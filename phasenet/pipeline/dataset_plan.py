@@ -156,7 +156,10 @@ class DatasetPlan:
         """Card of the first chain, its phases named as the classes."""
         chain = self.chains[0]
         phases = tuple(
-            replace(phase, label=str(chain.renamed(phase.label))) for phase in chain.card.phases
+            replace(phase, label=name, title=name.replace("_", " "))
+            if (name := chain.classes.get(phase.label, phase.label)) != phase.label
+            else phase
+            for phase in chain.card.phases
         )
         return replace(chain.card, phases=phases)
 

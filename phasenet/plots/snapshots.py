@@ -106,7 +106,9 @@ def _title(head: SnapshotsHead) -> str:
             f"{s.title}:  ${s.hamiltonian}$" if s.hamiltonian else s.title for s in head.sources
         )
     )
-    return chains[0] if len(chains) == 1 else ";  ".join(s.title for s in head.sources)
+    if len(chains) == 1:
+        return chains[0]
+    return head.datasheet.title or ";  ".join(dict.fromkeys(s.title for s in head.sources))
 
 
 def _caption(head: SnapshotsHead, sources: int) -> str:

@@ -310,6 +310,8 @@ def test_another_hamiltonian_is_the_test_set(tmp_path):
     assert [s.study for s in found.head.sources] == ["haldane", "other"]
     for point in found.head.points:
         assert point.split in (("train", "validation"), ("test",))[point.source] + ("critical",)
+    header, _ = read_snapshots(tmp_path / "a.snapshots.h5")
+    assert [p.title for p in header.study.phases] == ["topological", "trivial"]
     # Both chains have the same points here, but streams of their own.
     one, two = found.shots.spins[:200], found.shots.spins[1600:1800]
     assert not np.array_equal(one, two)
