@@ -95,6 +95,7 @@ def test_a_pdf_is_the_same_each_time(haldane, tmp_path):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_a_table_without_columns_is_drawn_as_well(haldane, tmp_path):
     save_figure(line_figure(diagram(bare=True), haldane.card()), tmp_path / "bare.png")
     assert (tmp_path / "bare.png").stat().st_size > 1000
@@ -190,6 +191,7 @@ def filled(points, labels, columns, varied):
     return PhaseDiagram(table=table, boundaries=boundaries(table, varied))
 
 
+@pytest.mark.slow
 def test_a_plane_of_four_phases_names_each_and_its_gap(tmp_path):
     card = load_study(SIMULATIONS / "xxz_d.py").card()
     points = [ParameterPoint.of(Delta=d, D=x) for d in (-0.5, 1.0, 2.0) for x in (0.0, 1.0, 2.0)]
@@ -207,6 +209,7 @@ def test_a_plane_of_four_phases_names_each_and_its_gap(tmp_path):
     assert box.x0 >= 0
 
 
+@pytest.mark.slow
 def test_a_spin_half_chain_without_symmetries_shows_its_order_and_growth(tmp_path):
     card = load_study(SIMULATIONS / "j1_j2.py").card()
     points = [ParameterPoint.of(J2=x) for x in (0.0, 0.2, 0.5, 0.7)]
@@ -235,6 +238,7 @@ def crowded_line():
     return filled(points, labels, {"correlation_length": xi, "entropy_infinite": xi}, ("D",))
 
 
+@pytest.mark.slow
 def test_each_transition_has_a_strip_of_its_estimates_beside_the_literature(haldane, tmp_path):
     found = crowded_line()
     figure = line_figure(found, haldane.card())

@@ -124,6 +124,7 @@ def test_a_pattern_has_no_strings_but_averages_where_it_measures(tmp_path):
     assert np.flatnonzero(np.isnan(profile.values[0])).tolist() == [2, 5, 8, 11, 14]
 
 
+@pytest.mark.slow
 def test_windows_of_the_infinite_state(tmp_path):
     path = dataset(tmp_path, "unbiased", window=6, shots=20_000)
     table = table_of(path, strings=("x,y,z",), distances=(2, 3), purity=2, correlations=("Sx Sx",))

@@ -254,6 +254,7 @@ def test_windows_of_infinite_states_need_no_open_chain(tmp_path):
     assert np.isfinite(found.shots.log_probability).all()
 
 
+@pytest.mark.slow
 def test_kennedy_tasaki_turns_string_order_into_magnetisation(plain, tmp_path):
     _, before = plain
     found = made(plan_with("transform=Kennedy-Tasaki"), tmp_path / "a.snapshots.h5")

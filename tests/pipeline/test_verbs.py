@@ -52,10 +52,15 @@ def test_importing_phasenet_loads_nothing_heavy():
     "arguments",
     [
         ("sample", "runs/haldane/states"),
-        ("train", "runs/haldane/haldane.snapshots.h5"),
-        ("tensorize", "runs/haldane/haldane.network.h5"),
-        ("measure", "runs/haldane/states", "--train", "runs/haldane/haldane.train.h5"),
-        ("chart", "runs/haldane/haldane.table.h5"),
+        *(
+            pytest.param(arguments, marks=pytest.mark.slow)
+            for arguments in (
+                ("train", "runs/haldane/haldane.snapshots.h5"),
+                ("tensorize", "runs/haldane/haldane.network.h5"),
+                ("measure", "runs/haldane/states", "--train", "runs/haldane/haldane.train.h5"),
+                ("chart", "runs/haldane/haldane.table.h5"),
+            )
+        ),
     ],
 )
 def test_verbs_know_the_files_of_a_run_as_their_own(finished, arguments):

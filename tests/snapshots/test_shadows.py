@@ -243,7 +243,8 @@ def test_dimer_strings_of_half_integer_spins():
         assert agrees(found[1], np.diagonal(exact, 1).mean())
 
 
-@pytest.mark.parametrize("name", ["random", pytest.param("unbiased", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["random", "unbiased"])
 def test_energy_and_strings_of_a_haldane_chain_from_many_shots(name):
     """A sum over all bonds and sites, whose terms belong to the same shots."""
     _, state = read_state(SAMPLE / "D=0.4,Delta=1.finite.state.h5")
