@@ -93,12 +93,7 @@ class Overrides:
 
     @classmethod
     def of_tables(cls, tables: Mapping[str, Any], path: Path) -> "Overrides":
-        """Overrides of the tables of a TOML file, as :meth:`from_toml` reads them.
-
-        Raises
-        ------
-        SettingsError
-        """
+        """Overrides of the tables of a TOML file, as :meth:`from_toml` reads them."""
         values = dict(tables)
         points, groups = values.pop("points", None), values.pop("zip", [])
         if points is not None and not isinstance(points, str):
@@ -176,10 +171,6 @@ def changed_settings(
     ------
     SettingsError
         A name is unknown, or belongs to another group.
-
-    >>> more = Overrides.of_options(assignments=["shots=10"])
-    >>> changed_settings(RunSettings(), more, ["sample"]).sample.shots
-    10
     """
     values = settings.model_dump(mode="json")
     for assignment in overrides.assignments:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from phasenet.errors import ShapeError
 from phasenet.pipeline.analysis import AnyState, as_state
 from phasenet.snapshots.bases import Basis, basis_of
-from phasenet.snapshots.measured import IN_MEMORY, MeasuredState, Place
+from phasenet.snapshots.measured import MeasuredState
+from phasenet.snapshots.places import IN_MEMORY, Place
 from phasenet.snapshots.readouts import Readout
 from phasenet.snapshots.sampling import draw_shots
 from phasenet.trains.form import StateForm

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.snapshots.bases import Basis
-from phasenet.snapshots.places import IN_MEMORY, Memory, Place
+from phasenet.snapshots.places import IN_MEMORY, Place
 from phasenet.snapshots.prepared import prepared_sites
 from phasenet.snapshots.walks import Walk
 from phasenet.trains.form import StateForm
 from phasenet.trains.train import Array, FloatArray
-
-__all__ = ["IN_MEMORY", "Drawn", "MeasuredState", "Memory", "Place"]
 
 Spins = NDArray[np.uint8]
 

@@ -15,7 +15,8 @@ import pytest
 from phasenet import ParameterPoint, load_study
 from phasenet.groundstates.convert import to_train
 from phasenet.snapshots.bases import basis_of
-from phasenet.snapshots.measured import IN_MEMORY, MeasuredState, Memory
+from phasenet.snapshots.measured import MeasuredState
+from phasenet.snapshots.places import IN_MEMORY, Memory
 from phasenet.snapshots.sampling import draw_shots
 from phasenet.study import Boundary, Chain
 from phasenet.trains.form import state_form

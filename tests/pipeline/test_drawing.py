@@ -8,7 +8,7 @@ from phasenet.phases.exact import aklt_cell, aklt_chain
 from phasenet.pipeline.analysis import as_state
 from phasenet.pipeline.drawing import amplitudes, draw_snapshots, log_probabilities
 from phasenet.snapshots.bases import basis_of
-from phasenet.snapshots.measured import Memory
+from phasenet.snapshots.places import Memory
 from phasenet.trains.train import TensorTrain
 from tests.snapshots.measured_states import CHAINS, all_outcomes, amplitudes_of, dim_of
 

@@ -6,7 +6,8 @@ import pytest
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.phases.exact import aklt_cell, aklt_chain, product_chain
 from phasenet.snapshots.bases import basis_of
-from phasenet.snapshots.measured import MeasuredState, Memory
+from phasenet.snapshots.measured import MeasuredState
+from phasenet.snapshots.places import Memory
 from phasenet.trains.cells import canonical_cell
 from phasenet.trains.form import StateForm, state_form
 from phasenet.trains.train import TensorTrain

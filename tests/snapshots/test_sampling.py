@@ -9,7 +9,8 @@ from phasenet.errors import SettingsError, ShapeError
 from phasenet.phases.exact import aklt_cell, aklt_chain, large_d_chain
 from phasenet.seeds import stream, uniforms
 from phasenet.snapshots.bases import basis_of
-from phasenet.snapshots.measured import MeasuredState, Memory
+from phasenet.snapshots.measured import MeasuredState
+from phasenet.snapshots.places import Memory
 from phasenet.snapshots.sampling import draw_shots
 from phasenet.trains.cells import canonical_cell
 from phasenet.trains.form import state_form
