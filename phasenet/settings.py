@@ -146,14 +146,14 @@ class SampleSettings(Settings):
     xi_per_length: Positive = 2.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values, the younger ones only where they were chosen.
+        """Return the settings as plain JSON values, without those that say what always was so.
 
         Files made before there was a choice keep their identity.
         """
         older = ("shots", "basis", "validation", "test", "xi_per_length")
+        before = SampleSettings(likelihood="held out").model_dump(mode="json")
         values = self.model_dump(mode="json")
-        chosen = self.model_dump(mode="json", exclude_defaults=True)
-        return {name: value for name, value in values.items() if name in older or name in chosen}
+        return {n: value for n, value in values.items() if n in older or value != before[n]}
 
 
 class NoiseSettings(Settings):

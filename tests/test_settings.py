@@ -91,3 +91,10 @@ def test_any_settings_read_back(shots, seed, channels, tol):
     )
     assert RunSettings.checked(settings.as_dict()) == settings
     assert settings.train.channels == tuple(channels)
+
+
+def test_settings_that_are_younger_than_files_enter_the_identity_where_they_differ():
+    older = {"shots", "basis", "validation", "test", "xi_per_length"}
+    assert set(SampleSettings(likelihood="held out").as_dict()) == older
+    assert set(SampleSettings().as_dict()) == older | {"likelihood"}
+    assert set(SampleSettings(window=8).as_dict()) == older | {"likelihood", "window"}
