@@ -15,6 +15,16 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Method = Literal["auto", "cross", "sketch"]
+Architecture = Literal["convolutional", "mlp", "gru", "transformer", "correlator", "train"]
+_FIRST_TRAINED = (
+    "channels",
+    "kernel",
+    "learning_rate",
+    "weight_decay",
+    "batch",
+    "max_epochs",
+    "patience",
+)
 BASES = ("Sz", "Sx", "Sy", "random", "unbiased")
 """Bases of a measurement: a spin component on all sites, or one drawn for each site of each shot.
 
@@ -197,15 +207,40 @@ class FeatureSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """Convolutional classifier and its training."""
+    """A classifier and its training.
 
+    ``architecture`` is the kind of network; the settings below it that a kind does not use keep
+    their defaults: ``channels`` and ``kernel`` (convolutional, correlator), ``width`` and ``depth``
+    (mlp, gru, transformer), ``heads`` (transformer), ``order`` (correlator), ``bond`` (train).
+    ``layers`` says how its large weights are held; ``rank`` is then that of each of them.
+    ``seeds`` networks are trained, each from weights of its own.
+    """
+
+    architecture: Architecture = "convolutional"
     channels: tuple[Count, ...] = (8, 8)
     kernel: Count = 3
+    width: Count = 64
+    depth: Count = 2
+    heads: Count = 4
+    order: Annotated[int, Field(ge=1, le=8)] = 4
+    bond: Count = 8
+    layers: Literal["dense", "tucker", "mpo", "cp"] = "dense"
+    rank: Count = 8
+    seeds: Count = 1
     learning_rate: Positive = 1e-2
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     batch: Count = 256
     max_epochs: Count = 30
     patience: Count = 8
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values, without those that say what always was so.
+
+        Files made before there was a choice keep their identity.
+        """
+        before = TrainSettings().model_dump(mode="json")
+        values = self.model_dump(mode="json")
+        return {n: v for n, v in values.items() if n in _FIRST_TRAINED or v != before[n]}
 
 
 class TensorizeSettings(Settings):

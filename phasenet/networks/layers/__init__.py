@@ -1,0 +1,1 @@
+"""Tensorized layers: Tucker, matrix product operator and CP in place of dense weights."""
