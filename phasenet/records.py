@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,10 @@ from numpy.typing import NDArray
 from phasenet.errors import SettingsError
 from phasenet.points import ParameterPoint
 from phasenet.study import Boundary
+from phasenet.trained import Score as Score
+from phasenet.trained import TrainedNetwork as TrainedNetwork
 from phasenet.trains.infinite import InfiniteTrain
-from phasenet.trains.train import Array, FloatArray, TensorTrain
+from phasenet.trains.train import FloatArray, TensorTrain
 
 
 class DmrgOutcome(Enum):
@@ -108,45 +109,6 @@ class PointLabel:
     label: str | None
     split: str
     reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """Accuracy of one classifier on one split, with its binomial standard error."""
-
-    classifier: str
-    split: str
-    accuracy: float
-    error: float
-    shots: int
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainedNetwork:
-    """A classifier as plain arrays.
-
-    Parameters
-    ----------
-    architecture
-        Plain values that rebuild the network, ``kind`` among them.
-    weights
-        Arrays by name.
-    classes
-        Labels in the order of the outputs.
-    history
-        Curves by name, each of shape (epochs,).
-    scores
-        Accuracies of the network and of the nulls.
-    outcome
-        Why training stopped, a sentence.
-    """
-
-    architecture: Mapping[str, Any]
-    weights: Mapping[str, Array]
-    classes: tuple[str, ...]
-    history: Mapping[str, FloatArray]
-    scores: tuple[Score, ...]
-    outcome: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

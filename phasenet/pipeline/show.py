@@ -8,12 +8,15 @@ from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
+from phasenet.pipeline.compress_lines import curve_lines
 from phasenet.pipeline.dataset_facts import read_facts
 from phasenet.pipeline.dataset_lines import snapshot_lines
+from phasenet.pipeline.fit import wavefunction_lines
 from phasenet.pipeline.measure import MeasurePlan
 from phasenet.pipeline.reporting import SilentReporter
 from phasenet.pipeline.tabulated import measured_lines, observable_lines
 from phasenet.records import DmrgOutcome, GroundState
+from phasenet.storage.compression import read_compression
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.networks import read_network
@@ -21,6 +24,7 @@ from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.tenpy_files import is_tenpy_file
 from phasenet.storage.trains import is_black_box, read_black_box, read_train
+from phasenet.storage.wavefunctions import read_wavefunction
 
 _SHOWN_SIBLINGS = 3
 
@@ -53,10 +57,12 @@ def _content(path: Path, header: Header) -> list[str]:
     readers: dict[Kind, Callable[[], list[str]]] = {
         Kind.STATE: lambda: _state_lines(read_state(path)[1]),
         Kind.SNAPSHOTS: lambda: snapshot_lines(read_facts(path)),
-        Kind.NETWORK: lambda: _network_lines(path),
+        Kind.NETWORK: lambda: summary.network_lines(read_network(path)[1]),
         Kind.TRAIN: lambda: _train_lines(path),
+        Kind.WAVEFUNCTION: lambda: wavefunction_lines(read_wavefunction(path)[1]),
         Kind.TABLE: lambda: measured_lines(read_table(path)[1]),
         Kind.CHART: lambda: _chart_lines(path, header.study),
+        Kind.COMPRESSION: lambda: curve_lines(read_compression(path)[1]),
     }
     return readers[header.kind]()
 
@@ -83,17 +89,6 @@ def _rival(state: GroundState) -> str:
         f"; a second start ended {state.rival:.1e} J per site higher, at an entropy that differs "
         f"by {state.rival_entropy:+.1e} nats"
     )
-
-
-def _network_lines(path: Path) -> list[str]:
-    _, network = read_network(path)
-    weights = sum(array.size for array in network.weights.values())
-    kind = network.architecture["kind"]
-    return [
-        f"{kind} classifier of {', '.join(network.classes)}: {weights} weights",
-        f"training: {network.outcome}",
-        *summary.score_lines(network),
-    ]
 
 
 def _train_lines(path: Path) -> list[str]:

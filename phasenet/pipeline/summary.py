@@ -1,10 +1,12 @@
 """What was found, in lines that a physicist would write."""
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 
 from phasenet.card import StudyCard
 from phasenet.networks.held_out import CONTROL, FRESH, SOURCE
+from phasenet.networks.search import chosen_of, shown_values
 from phasenet.phases.boundaries import shown_boundary, with_estimates
 from phasenet.records import (
     Boundary1D,
@@ -16,6 +18,7 @@ from phasenet.records import (
     TensorizedFunction,
     TrainedNetwork,
 )
+from phasenet.trained import Candidate
 
 _SHOWN_BRACKETS, _SHOWN_ESTIMATES = 2, 4
 _NO_TRANSITION = "no transition on this grid: no two points carry different labels"
@@ -35,6 +38,16 @@ def percent(value: float, error: float) -> str:
     """
     digits = max(1, 1 - math.floor(math.log10(1000 * error))) if error > 0 else 1
     return f"{100 * value:.{digits}f}({max(1, round(100 * error * 10**digits))}) %"
+
+
+def mean_percent(mean: float, spread: float) -> str:
+    """Mean of fractions and their standard deviation, to two digits of it.
+
+    >>> mean_percent(0.97312, 0.0018), mean_percent(0.95, 0.031)
+    ('97.31 +- 0.18 %', '95.0 +- 3.1 %')
+    """
+    digits = max(1, 1 - math.floor(math.log10(100 * spread))) if spread > 0 else 1
+    return f"{100 * mean:.{digits}f} +- {100 * spread:.{digits}f} %"
 
 
 def phase_lines(table: Table, card: StudyCard) -> list[str]:
@@ -133,8 +146,92 @@ def _score_line(
 
 
 def _with_nulls(scores: Mapping[str, Score]) -> str:
-    nulls = ", ".join(f"{n} {_accuracy(s)}" for n, s in scores.items() if n != "network")
-    return f"{_accuracy(scores['network'])} ({nulls})"
+    """Accuracy of the network, or the mean over those of several seeds, and of all else."""
+    seeds = _seeds(scores)
+    others = [n for n in scores if n != "network" and n not in seeds]
+    nulls = ", ".join(f"{n} {_accuracy(scores[n])}" for n in others)
+    ours = scores["network"]
+    if not seeds:
+        return f"{_accuracy(ours)} ({nulls})"
+    return f"{mean_percent(ours.accuracy, ours.spread)} over {len(seeds)} seeds ({nulls})"
+
+
+def _seeds(scores: Mapping[str, Score]) -> list[str]:
+    return [name for name in scores if name.startswith("network ")]
+
+
+def network_lines(network: TrainedNetwork) -> list[str]:
+    """All that is known of a classifier: what it is, its scores, and how far to trust it."""
+    flops = "" if math.isnan(network.flops) else f", {network.flops:,.0f} operations a snapshot"
+    return [
+        f"{network.architecture['kind']} classifier of {', '.join(network.classes)}: "
+        f"{network.parameters} weights{flops}",
+        *_training_lines(network),
+        *score_lines(network),
+        *_calibration_lines(network),
+        *_region_lines(network.cross_validation),
+        *_search_lines(network.candidates),
+    ]
+
+
+def _training_lines(network: TrainedNetwork) -> list[str]:
+    if not network.members:
+        return [f"training: {network.outcome}"]
+    found = {s.classifier: s for s in network.scores if s.split == "test"}
+    lines = []
+    for k, member in enumerate(network.all_members):
+        score = found.get(f"network {k + 1}")
+        accuracy = "" if score is None else f"; {_accuracy(score)} on held-out points"
+        lines.append(f"training of network {k + 1}: {member.outcome}{accuracy}")
+    return lines
+
+
+def _calibration_lines(network: TrainedNetwork) -> list[str]:
+    lines = []
+    for name, found in network.calibrations.items():
+        line = f"calibration of the {name}: temperature {found.temperature:.2f}"
+        if len(found.before.shots):
+            before, after = 100 * found.before.error, 100 * found.after.error
+            line += (
+                f"; expected calibration error on held-out points {before:.1f} % before, "
+                f"{after:.1f} % after ({100 * found.after.floor:.1f} % by chance alone; "
+                f"{len(found.after.shots)} bins of equally many snapshots)"
+            )
+        lines.append(line)
+    return lines
+
+
+def _region_lines(scores: Sequence[Score]) -> list[str]:
+    """Mean over regions that were left out, then each of them, never without their null."""
+    regions = list(dict.fromkeys(score.split for score in scores))
+    if not regions:
+        return []
+    means = {}
+    for name in dict.fromkeys(score.classifier for score in scores):
+        values = [score.accuracy for score in scores if score.classifier == name]
+        means[name] = mean_percent(statistics.fmean(values), statistics.stdev(values))
+    nulls = ", ".join(f"{name} {mean}" for name, mean in means.items() if name != "network")
+    lines = [f"cross-validation over {len(regions)} regions: {means['network']} ({nulls})"]
+    for region in regions:
+        found = {score.classifier: score for score in scores if score.split == region}
+        lines.append(f"  without {region}: {_with_nulls(found)}")
+    return lines
+
+
+def _search_lines(candidates: Sequence[Candidate]) -> list[str]:
+    if not candidates:
+        return []
+    chosen, titles = chosen_of(candidates), [shown_values(c.values) for c in candidates]
+    width = max(map(len, titles))
+    lines = [f"search over {len(candidates)} settings, by the validation loss"]
+    for k, (title, found) in enumerate(zip(titles, candidates, strict=True)):
+        mark = "   <- chosen" if k == chosen else ""
+        lines.append(
+            f"  {title:<{width}}  loss {found.validation_loss:.4f}, accuracy "
+            f"{100 * found.validation_accuracy:.1f} %, {found.epochs} epochs, "
+            f"{found.parameters} weights{mark}"
+        )
+    return lines
 
 
 def train_lines(classifier: TensorizedClassifier) -> list[str]:

@@ -10,7 +10,7 @@ from phasenet.card import StudyCard
 from phasenet.identity import canonical_json, digest
 
 FORMAT_VERSION = 1
-_FORMAT_VERSIONS = {"state": 2, "snapshots": 2}
+_FORMAT_VERSIONS = {"state": 2, "snapshots": 2, "network": 2}
 # Part of every key, so that a new format alone makes nothing stale.
 _KEY_VERSION = 1
 
@@ -22,8 +22,10 @@ class Kind(StrEnum):
     SNAPSHOTS = "snapshots"
     NETWORK = "network"
     TRAIN = "train"
+    WAVEFUNCTION = "wavefunction"
     TABLE = "table"
     CHART = "chart"
+    COMPRESSION = "compression"
 
 
 def format_version(kind: object) -> int:

@@ -39,7 +39,7 @@ def test_leaves_every_file_and_says_where(finished):
     names = {p.name for p in finished.run_folder.iterdir()}
     kinds = ("snapshots", "network", "train", "table", "chart")
     wanted = {f"haldane.{kind}.h5" for kind in kinds}
-    pictures = {"haldane.png", "haldane.pdf", "haldane.snapshots.png"}
+    pictures = {"haldane.png", "haldane.pdf", "haldane.snapshots.png", "haldane.network.png"}
     assert wanted | pictures | {"haldane.csv", "states", "journal"} == names
     assert len(list((finished.run_folder / "states").iterdir())) == 12
 
@@ -139,7 +139,16 @@ def test_changed_setting_redoes_what_depends_on_it_and_nothing_else(finished, fr
     command("run", "simulations/haldane.py")
     after = times(command.run_folder)
     redone = {name for name in after if after[name] != before[name]}
-    suffixes = ("network.h5", "train.h5", "table.h5", "chart.h5", "png", "pdf", "csv")
+    suffixes = (
+        "network.h5",
+        "network.png",
+        "train.h5",
+        "table.h5",
+        "chart.h5",
+        "png",
+        "pdf",
+        "csv",
+    )
     assert redone == {f"haldane.{suffix}" for suffix in suffixes}
 
 

@@ -50,6 +50,7 @@ from phasenet.storage.trains import (
     write_black_box,
     write_train,
 )
+from phasenet.trained import Calibration, Candidate, Member, Reliability
 from phasenet.trains.train import TensorTrain
 
 POINTS = tuple(ParameterPoint.of(D=d, Delta=1) for d in (0.0, 0.1 + 0.2, 2.0))
@@ -204,6 +205,39 @@ def network():
     )
 
 
+def rich_network():
+    """Two seeds, calibrated, cross-validated and searched for."""
+    plain = network()
+    bins = Reliability(
+        confidence=np.array([0.6, 0.9]), accuracy=np.array([0.5, 1.0]), shots=np.array([3, 4])
+    )
+    score = plain.scores[0]
+    return dataclasses.replace(
+        plain,
+        scores=(dataclasses.replace(score, spread=0.02), *plain.scores),
+        members=(
+            Member(
+                weights={name: array + 1 for name, array in plain.weights.items()},
+                history={"validation_loss": np.array([0.6, np.nan, 0.4])},
+                outcome="max_epochs reached",
+            ),
+        ),
+        calibrations={"network": Calibration(temperature=1.25, before=bins, after=bins)},
+        cross_validation=(dataclasses.replace(score, split="D = 0 to 1 and D = 2"),),
+        candidates=(
+            Candidate(
+                values={"width": 32, "channels": [4, 4], "learning_rate": 1e-3},
+                validation_loss=float("inf"),
+                validation_accuracy=0.5,
+                epochs=3,
+                parameters=38,
+            ),
+        ),
+        settings={"width": 32, "channels": [4, 4]},
+        flops=1234.0,
+    )
+
+
 def function(output_site):
     cores = [rng().standard_normal((1, 3, 2)), rng().standard_normal((2, 3, 2))]
     cores.append(rng().standard_normal((2, 3, 1)))
@@ -309,6 +343,7 @@ KINDS = {
     "snapshots": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, snapshots),
     "snapshots-rich": (Kind.SNAPSHOTS, write_snapshots, read_snapshots, rich_snapshots),
     "network": (Kind.NETWORK, write_network, read_network, network),
+    "network-rich": (Kind.NETWORK, write_network, read_network, rich_network),
     "train": (Kind.TRAIN, write_train, read_train, classifier),
     "train-function": (Kind.TRAIN, write_black_box, read_black_box, black_box),
     "table": (Kind.TABLE, write_table, read_table, table),
