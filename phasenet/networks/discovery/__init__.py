@@ -1,0 +1,1 @@
+"""Transitions found in snapshots without their labels."""
