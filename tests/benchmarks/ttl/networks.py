@@ -18,7 +18,7 @@ def _form(form: str, in_modes: tuple[int, ...], out_modes: tuple[int, ...], *ran
 
 
 # 5 x 5 x 10 is the core behind the 66.63-fold compression of Calvi et al., arXiv:1903.06133.
-FORMS: dict[str, LayerForm] = {  # of those that are distilled
+FORMS: dict[str, LayerForm] = {  # of those that are made from the dense one
     "Tucker 5x5x10": _form("tucker", IMAGE, (HIDDEN,), 5, 5, 10),
     "MPO bond 4": _form("mpo", IMAGE, (15, 20), 4),
     "CP rank 10": _form("cp", IMAGE, (HIDDEN,), 10),

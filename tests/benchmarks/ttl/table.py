@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from matplotlib.figure import Figure
-from run import DISTILLED, TRAINED, Row, read_rows
+from run import TRAINED, TUNED, Row, read_rows
 
 _TITLES = {"mnist": "MNIST, 8 000 + 2 000 digits", "fashion": "Fashion-MNIST, 60 000 + 10 000"}
 _DENSE = "dense"
@@ -50,7 +50,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axes.axhline(dense, color="#555555", lw=0.8, ls="--", label=f"dense, {dense:.1f} %")
         names = dict.fromkeys(row["network"] for row in rows if row["network"] != _DENSE)
         for k, name in enumerate(names):
-            for recipe, filled in ((TRAINED, False), (DISTILLED, True)):
+            for recipe, filled in ((TRAINED, False), (TUNED, True)):
                 found = [100 * a for a in _accuracies(rows, data, name, recipe)]
                 if not found:
                     continue
@@ -66,7 +66,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                     ms=5,
                     capsize=2,
                     lw=1,
-                    label=f"{name}{', distilled' if filled else ''}",
+                    label=f"{name}{', tuned' if filled else ''}",
                 )
         axes.spines[["top", "right"]].set_visible(False)
         if place == len(sets):
