@@ -283,6 +283,42 @@ class FunctionSettings(Settings):
     seed: Seed = 0
 
 
+class FitSettings(Settings):
+    """A neural wavefunction and its fit to a ground state.
+
+    ``width`` and ``depth`` are those of its recurrent layers. Each of ``max_epochs`` epochs sees
+    ``shots`` fresh shots; after ``patience`` epochs without a lower loss on fixed ones the fit
+    ends. ``refine_epochs`` more epochs raise the fidelity itself. ``overlap_shots`` shots give the
+    fidelity that is reported.
+    """
+
+    width: Count = 64
+    depth: Count = 1
+    shots: Count = 4096
+    batch: Count = 64
+    learning_rate: Positive = 5e-3
+    max_epochs: Count = 60
+    patience: Count = 20
+    refine_epochs: Annotated[int, Field(ge=0)] = 0
+    overlap_shots: Annotated[int, Field(ge=2)] = 30_000
+    seed: Seed = 0
+
+
+class DiscoverSettings(Settings):
+    """Transitions found in snapshots without their labels.
+
+    At most ``shots`` of each point are used, half to learn from and half to judge on. ``ends``
+    points on either side of the line are what its points are compared with; 0: a fifth of all.
+    ``seeds`` networks of each kind are trained for ``max_epochs``.
+    """
+
+    shots: Annotated[int, Field(ge=20)] = 2000
+    ends: Annotated[int, Field(ge=0)] = 0
+    seeds: Count = 2
+    max_epochs: Count = 10
+    seed: Seed = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class TensorizeOptions:
     """What is asked for beside the settings; None leaves a setting as it is.

@@ -6,16 +6,13 @@ local terms: such a network is nearly exactly a tensor train of moderate rank.
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from phasenet.errors import FileKindError, SettingsError
+from phasenet.errors import FileKindError
 from phasenet.trains.train import Array
-
-KIND = "convolutional"
 
 
 class ConvolutionalClassifier(nn.Module):
@@ -45,23 +42,12 @@ class ConvolutionalClassifier(nn.Module):
     def forward(self, spins: torch.Tensor) -> torch.Tensor:
         """Logits, shape (shots, classes), of local states of shape (shots, sites)."""
         values = nn.functional.one_hot(spins.long(), self.site_dim).transpose(1, 2)
-        values = values.to(self.readout.weight.dtype)
+        # A tensorized layer has no weight, but parameters of the same precision.
+        values = values.to(next(self.parameters()).dtype)
         for convolution in self.convolutions:
             values = nn.functional.silu(convolution(values))
         logits: torch.Tensor = self.readout(values.mean(dim=2))
         return logits
-
-
-def build(architecture: Mapping[str, Any]) -> ConvolutionalClassifier:
-    """Untrained network of an architecture, as a file holds it."""
-    if architecture.get("kind") != KIND:
-        raise SettingsError(f"architecture is {architecture.get('kind')!r}; wanted {KIND!r}")
-    return ConvolutionalClassifier(
-        site_dim=int(architecture["site_dim"]),
-        channels=tuple(int(width) for width in architecture["channels"]),
-        kernel=int(architecture["kernel"]),
-        classes=int(architecture["classes"]),
-    )
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Array]) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from phasenet.errors import ShapeError
+from phasenet.networks.architectures.tensorized import dense_weight
 from phasenet.networks.convolutional import ConvolutionalClassifier
 from phasenet.networks.evaluation import Finish, NetworkFunction
 from phasenet.trains.train import Array, FloatArray, IntArray, check_configurations
@@ -71,14 +72,14 @@ class ConvolutionalFunction(NetworkFunction):
         self._site_dim = network.site_dim
         layers = list(self._network.convolutions)
         # Shape (kernel, before, after).
-        self._weights = [c.get_parameter("weight").permute(2, 1, 0) for c in layers]
+        self._weights = [dense_weight(c).permute(2, 1, 0) for c in layers]
         self._biases = [c.get_parameter("bias") for c in layers]
         self._channels = [len(bias) for bias in self._biases]
         self._kernel = len(self._weights[0])
         self._reach = len(layers) * (self._kernel - 1)
         # What one input gives to all windows that see it, from the first of them on.
         self._spread = [w.flip(0).transpose(0, 1).flatten(1) for w in self._weights]
-        self._readout = self._network.readout.weight.T.contiguous()
+        self._readout = dense_weight(self._network.readout).T.contiguous()
         self._bias = self._network.readout.bias
         # Beyond its reach, a side has the same open windows whatever its number of sites.
         self._sites = {self._blocks(sites)[-1].stop: sites for sites in range(self._reach + 1)}

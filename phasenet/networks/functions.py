@@ -10,10 +10,13 @@ import torch
 from torch import nn
 
 from phasenet.errors import SettingsError
-from phasenet.networks.convolutional import ConvolutionalClassifier, build, load_weights
+from phasenet.networks.architectures.registry import build
+from phasenet.networks.architectures.tensor_train import TrainClassifier
+from phasenet.networks.convolutional import ConvolutionalClassifier, load_weights
 from phasenet.networks.convolutional_function import ConvolutionalFunction
 from phasenet.networks.evaluation import Finish, NetworkFunction, unchanged
 from phasenet.networks.linear_first import LinearFirstFunction, OneHotLinear
+from phasenet.networks.train_function import TrainFunction
 from phasenet.records import TrainedNetwork
 
 
@@ -24,9 +27,10 @@ def logits_function(network: nn.Module, device: str = "cpu") -> NetworkFunction:
     ----------
     network
         Takes integers of shape (shots, sites). It is copied and evaluated in its own precision. A
-        :class:`~phasenet.networks.convolutional.ConvolutionalClassifier` and a Sequential that
-        starts with :class:`~phasenet.networks.linear_first.OneHotLinear` are cut in two where the
-        tensorizer asks for it.
+        :class:`~phasenet.networks.convolutional.ConvolutionalClassifier`, a Sequential that
+        starts with :class:`~phasenet.networks.linear_first.OneHotLinear` and a
+        :class:`~phasenet.networks.architectures.tensor_train.TrainClassifier` are cut in two where
+        the tensorizer asks for it, whatever their layers are.
     device
         "cpu", "cuda", "cuda:1", ...
 
@@ -95,6 +99,8 @@ def _function(network: nn.Module, device: str, finish: Finish) -> NetworkFunctio
         return ConvolutionalFunction(network, where, finish=finish)
     if type(network) is nn.Sequential and len(network) and type(network[0]) is OneHotLinear:
         return LinearFirstFunction(network, where, finish=finish)
+    if type(network) is TrainClassifier:
+        return TrainFunction(network, where, finish=finish)
     return NetworkFunction(network, where, finish=finish)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from phasenet.networks.architectures.tensorized import dense_weight
 from phasenet.networks.evaluation import Finish, NetworkFunction, largest_layer
 from phasenet.trains.train import Array, FloatArray, IntArray, check_configurations
 
@@ -40,7 +41,8 @@ class OneHotLinear(nn.Module):
     def forward(self, spins: torch.Tensor) -> torch.Tensor:
         """Outputs, shape (shots, width), of local states of shape (shots, sites)."""
         ones = nn.functional.one_hot(spins.long(), self.site_dim).flatten(1)
-        outputs: torch.Tensor = self.linear(ones.to(self.linear.weight.dtype))
+        # A tensorized layer has no weight, but parameters of the same precision.
+        outputs: torch.Tensor = self.linear(ones.to(next(self.parameters()).dtype))
         return outputs
 
 
@@ -64,7 +66,7 @@ class LinearFirstFunction(NetworkFunction):
         first = self._network[0]
         assert isinstance(first, OneHotLinear)
         self._site_dims = (first.site_dim,) * first.length
-        weight = first.linear.weight.T.reshape(first.length, first.site_dim, -1)
+        weight = dense_weight(first.linear).T.reshape(first.length, first.site_dim, -1)
         self._table = np.ascontiguousarray(weight.cpu().numpy())
         self._bias = first.linear.bias
         self._rest = self._network[1:]

@@ -11,8 +11,10 @@ from torch import nn
 
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.networks import evaluation
+from phasenet.networks.architectures.tensor_train import TrainClassifier
 from phasenet.networks.convolutional import ConvolutionalClassifier
 from phasenet.networks.functions import logits_function, probabilities_function, torch_device
+from phasenet.networks.layers.forms import dense_layers, form_for, replaced, untrained
 from phasenet.networks.linear_first import OneHotLinear
 from phasenet.tensorizer import tensorize
 from phasenet.tensorizer.function import SplitFunction
@@ -83,6 +85,26 @@ def test_a_dense_network_is_the_same_in_two_parts(dtype, length):
     states = drawn(5, length)
     check_every_cut(logits_function(dense(length, dtype)), states, ROUNDING[dtype])
     check_every_cut(probabilities_function(dense(length, dtype)), states, ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("form", ["tucker", "mpo", "cp"])
+def test_tensorized_networks_are_the_same_in_two_parts(form):
+    for network in (convolutional((6, 7)), dense(6)):
+        layers = {
+            name: untrained(layer, form_for(layer, form, ranks=2))
+            for name, layer in dense_layers(network).items()
+        }
+        small = replaced(network, layers).double()
+        check_every_cut(logits_function(small), drawn(5, 6), 1e-13)
+
+
+@pytest.mark.parametrize("dtype", ROUNDING)
+@pytest.mark.parametrize("site", [0, 2, 5])
+def test_a_train_is_the_same_in_two_parts(dtype, site):
+    torch.manual_seed(site)
+    network = TrainClassifier(site_dim=3, bonds=(3, 4, 4, 4, 3), output_site=site, classes=2)
+    for function in (logits_function, probabilities_function):
+        check_every_cut(function(network.to(dtype)), drawn(5, 6), 4 * ROUNDING[dtype])
 
 
 def test_probabilities_are_the_softmax_of_the_logits():

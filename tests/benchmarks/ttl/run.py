@@ -31,7 +31,8 @@ _EPOCHS = {"mnist": 30, "fashion": 10}
 _HEAL_STEPS = 500
 
 
-# The dense network of the same seed is the teacher. An MPO is better than it, and learns from labels.
+# The dense network of the same seed is the teacher; an MPO is better than it, and learns from
+# labels alone.
 _TEMPERATURE, _SHARE, _RATE = 2.0, 0.7, 1e-2
 _LABELS_ALONE = ("MPO bond 4",)
 
