@@ -77,7 +77,7 @@ def tucker_linear(
     t = weight.t() @ z
     for factor in after:
         t = expand(t, factor)
-    y = t.reshape(-1, math.prod(factor.shape[0] for factor in outs))
+    y = t.reshape(-1, math.prod([factor.shape[0] for factor in outs]))
     return y if bias is None else y + bias
 
 
@@ -90,7 +90,7 @@ def expanded_core(core: Tensor, ins: Tensors, outs: Tensors) -> Tensor:
     t = started(core, len(ins), "dense")
     for factor in (*outs, *ins):
         t = expand(t, factor)
-    return t.reshape(-1, math.prod(factor.shape[0] for factor in ins))
+    return t.reshape(-1, math.prod([factor.shape[0] for factor in ins]))
 
 
 def placed(

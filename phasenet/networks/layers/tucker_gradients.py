@@ -72,7 +72,7 @@ class _TuckerFunction(torch.autograd.Function):
         z = inputs[-1].reshape(weight.shape[0], -1) if before else x.t()
         if after:
             outputs = _expanded(weight.t() @ z, after)
-            y = outputs.pop().reshape(-1, math.prod(factor.shape[0] for factor in after))
+            y = outputs.pop().reshape(-1, math.prod([factor.shape[0] for factor in after]))
             y = y if bias is None else y.add_(bias)
         else:
             outputs = []
