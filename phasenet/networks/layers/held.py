@@ -14,8 +14,8 @@ class Held:
 
     A change is seen by the count that torch keeps of writes to a tensor, by the memory that it
     lies in, and by the tensor itself; so optimisers, `load_state_dict`, `to`, and other parameters
-    put in the place of these are all seen. What is written in place through `.data` is not: torch
-    does not count it. Copies and pickles of a place are empty.
+    or lists of them put in the place of these are all seen. What is written in place through
+    `.data` is not: torch does not count it. Copies and pickles of a place are empty.
 
     >>> layer, held = nn.Linear(1, 1, bias=False), Held()
     >>> first = held.get(layer, lambda: 2 * layer.weight.detach())
@@ -31,6 +31,7 @@ class Held:
         self._value: Tensor | None = None
         self._sources: list[tuple[dict[str, nn.Parameter | None], str, Tensor, int, int]] = []
         self._aliases: list[Tensor] = []
+        self._parts: list[tuple[dict[str, nn.Module | None], str, nn.Module | None]] = []
 
     def __reduce__(self) -> tuple[type["Held"], tuple[()]]:
         return Held, ()
@@ -46,9 +47,16 @@ class Held:
             self._sources = [(d, k, p, p._version, p.data_ptr()) for d, k, p in found]
             # They keep the memory from being given out again, to a parameter of other values.
             self._aliases = [p.detach() for _, _, p in found]
+            self._parts = [
+                (part._modules, name, inner)
+                for part in layer.modules()
+                for name, inner in part._modules.items()
+            ]
         return value
 
     def _same(self) -> bool:
+        if any(slots.get(name) is not known for slots, name, known in self._parts):
+            return False
         for slots, name, known, version, pointer in self._sources:
             source = slots.get(name)
             if source is not known or known._version != version or known.data_ptr() != pointer:
@@ -76,7 +84,7 @@ def tensors_of(group: nn.ParameterList) -> tuple[Tensor, ...]:
 
 
 def graph_is_recorded(x: Tensor) -> bool:
-    """Whether the operations are read by a compiler, a tracer or a transformation, or are cast.
+    """Whether operations are read by a compiler, a tracer or a transformation, cast, or not done.
 
     Then there are plain operations only, and nothing is held.
 
@@ -84,7 +92,8 @@ def graph_is_recorded(x: Tensor) -> bool:
     False
     """
     return (
-        torch.compiler.is_compiling()
+        x.device.type == "meta"
+        or torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         or torch._C._are_functorch_transforms_active()
         or torch.is_autocast_enabled(x.device.type)

@@ -224,3 +224,16 @@ def test_printed():
     text = str(_layer())
     assert text.startswith("TuckerLinear(")
     assert "in_modes=(6, 4), out_modes=(5, 3), ranks=(3, 2, 3, 2), bias=True, dropout=0.0" in text
+
+
+def test_a_list_of_factors_put_in_place_is_seen():
+    layer, x = TuckerLinear((2, 2), (3,), (2, 2, 3)), torch.randn(64, 4)
+    with torch.no_grad():
+        layer(x)
+        layer.in_factors = nn.ParameterList([2 * factor for factor in layer.in_factors])
+        torch.testing.assert_close(layer(x), x @ layer.dense_weight().T + layer.bias)
+
+
+def test_a_layer_without_memory_knows_the_shape_of_its_output():
+    layer = TuckerLinear((2, 2), (3,), (2, 2, 3), device="meta")
+    assert layer(torch.empty(5, 4, device="meta")).shape == (5, 3)
