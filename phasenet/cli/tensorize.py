@@ -1,6 +1,7 @@
 """``phasenet tensorize``: a classifier, or any function, as a tensor train."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from phasenet.cli.arguments import (
     output,
     positive_integer,
     sibling,
+    successor,
 )
 from phasenet.cli.reporter import TerminalReporter
 
@@ -25,10 +27,12 @@ were held out and on uniform configurations. The function is
   module:function     any Python function of an integer array (shots, sites) that returns (shots,)
   file.py:function    or (shots, outputs); it is imported, so name only what you trust
   net.pt              a TorchScript network, called with an int64 tensor (shots, sites)
+  X.wavefunction.h5   the amplitudes of a neural wavefunction: its train is a state
 
-Samples are a *.snapshots.h5, or a .npy array of integers (shots, sites). Ctrl-C keeps the best
-train so far. Without options, the settings of its run hold for a classifier; for a function, rank
-64 and a relative error of 1e-6.
+Samples are a *.snapshots.h5, or a .npy array of integers (shots, sites); a wavefunction draws its
+own. Ctrl-C keeps the best train so far. Without options, the settings of its run hold for a
+classifier; for a function, rank 64 and a relative error of 1e-6, or for a wavefunction a tenth of
+its distance from the state that it was fitted to.
 
 examples: phasenet tensorize runs/haldane/haldane.network.h5
           phasenet tensorize my_module:amplitude --samples shots.npy --max-rank 64 --tol 1e-3
@@ -92,7 +96,7 @@ def execute(options: argparse.Namespace) -> None:
         seed=options.seed,
         device=options.device,
     )
-    if options.function.endswith(".h5"):
+    if options.function.endswith(".h5") and not options.function.endswith(".wavefunction.h5"):
         _classifier(options, asked)
     else:
         _black_box(options, asked)
@@ -113,7 +117,7 @@ def _classifier(options: argparse.Namespace, asked: "TensorizeOptions") -> None:
             "dimension"
         )
     card = card_with(card_for(options.study, network), asked)
-    out = output(options.out, sibling(network, "train"), "train")
+    out = output(options.out, successor(network, "train"), "train")
     product = train_product(network, snapshots, out, card)
     if finish(product, options.dry_run):
         return
@@ -133,18 +137,25 @@ def _black_box(options: argparse.Namespace, asked: "TensorizeOptions") -> None:
     from phasenet.cli.steps import finish
     from phasenet.errors import SettingsError
     from phasenet.pipeline.black_box import black_box_product, read_samples, tensorize_black_box
-    from phasenet.pipeline.function_source import FunctionSource
+    from phasenet.pipeline.fit import train_tol, wavefunction_samples
+    from phasenet.pipeline.function_source import Form, FunctionSource
     from phasenet.pipeline.summary import quality_line
     from phasenet.storage.container import read_header
 
     source = FunctionSource.of(options.function)
-    if options.samples is None:
+    is_wave = source.form is Form.WAVEFUNCTION
+    if options.samples is None and not is_wave:
         raise SettingsError(
             f"{source.name} needs --samples: a *.snapshots.h5, or a .npy of integers (shots, sites)"
         )
     if options.study is not None:
         raise SettingsError(f"--study belongs to classifiers; {source.name} is of no study")
-    samples = read_samples(options.samples, options.site_dim)
+    if is_wave and asked.tol is None:
+        asked = replace(asked, tol=train_tol(Path(source.place)))
+    if options.samples is None:
+        samples = wavefunction_samples(Path(source.place), asked.seed or 0)
+    else:
+        samples = read_samples(options.samples, options.site_dim)
     out = output(options.out, source.default_out, "train")
     product = black_box_product(source, samples, out, asked)
     if samples.guessed and not product.is_done():

@@ -1,6 +1,7 @@
 """Any function as a tensor train: samples in, ``*.train.h5`` out."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from phasenet.errors import FileKindError, MissingInputError, SettingsError
 from phasenet.networks.readings import without_lost_sites
 from phasenet.pipeline.construction import Construction, TrainFile, curves
-from phasenet.pipeline.function_source import FunctionSource
+from phasenet.pipeline.function_source import Form, FunctionSource
 from phasenet.pipeline.product import Product, parents_of
 from phasenet.pipeline.reporting import Reporter
 from phasenet.records import TensorizedBlackBox
@@ -19,7 +20,8 @@ from phasenet.settings import FunctionSettings, TensorizeOptions
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.snapshots import read_snapshots
 from phasenet.storage.trains import read_black_box, write_black_box
-from phasenet.trains.train import Array, IntArray
+from phasenet.trains.inner import log_norm
+from phasenet.trains.train import Array, IntArray, TensorTrain
 
 _FILE = TrainFile(
     write=write_black_box,
@@ -114,7 +116,7 @@ def black_box_product(
             **samples.origin,
         },
         seed=settings.seed,
-        parents=samples.parents,
+        parents=(*source.parents, *samples.parents),
         study=None,
     )
     return Product(path=out, header=header)
@@ -157,6 +159,7 @@ def tensorize_black_box(
         function = source.load(options.device)
         found = construction.run(function, samples.states, samples.site_dim, reporter)
         where = (f"evaluated on {options.device}",) if options.device else ()
+        weight = (_weight(found.train),) if source.form is Form.WAVEFUNCTION else ()
         return TensorizedBlackBox(
             name=source.name,
             train=found.train,
@@ -165,11 +168,20 @@ def tensorize_black_box(
             tol=found.tol,
             evaluations=found.evaluations,
             outcome=found.outcome.value,
-            steps=(*found.steps, *where),
+            steps=(*found.steps, *weight, *where),
             history=curves(found.history),
         )
 
     return _FILE.make(product, compute, reporter)
+
+
+def _weight(train: TensorTrain) -> str:
+    """How much of a normalised wavefunction a train holds.
+
+    The errors on samples weigh configurations by their probability once more, and so hardly see
+    what many rare ones lack together.
+    """
+    return f"squared norm {math.exp(2 * log_norm(train)):.6f} where the network has 1"
 
 
 def _settings(options: TensorizeOptions) -> FunctionSettings:

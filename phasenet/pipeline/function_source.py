@@ -1,4 +1,4 @@
-"""Functions that a user names: ``module:function``, ``file.py:function`` or a TorchScript file.
+"""Functions that a user names: ``module:function``, ``file.py:function`` or a file of a network.
 
 A module is imported because the user named it; nothing that a file names is ever imported.
 """
@@ -18,12 +18,17 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from phasenet.errors import MissingInputError, SettingsError
+from phasenet.pipeline.product import parents_of
+from phasenet.storage.container import read_header
+from phasenet.storage.header import Kind, Parent
+from phasenet.storage.wavefunctions import read_wavefunction
 from phasenet.trains.train import Array, IntArray
 
 Found = TypeVar("Found")
 Function = Callable[[IntArray], Array]
 
 SCRIPTED_SUFFIXES = (".pt", ".pth", ".ts")
+WAVEFUNCTION_SUFFIX = f".{Kind.WAVEFUNCTION}.h5"
 _WANTED = (
     "wanted NETWORK.h5, module:function, file.py:function or a TorchScript file such as net.pt"
 )
@@ -35,6 +40,7 @@ class Form(enum.Enum):
     MODULE = "module:function"
     FILE = "file.py:function"
     SCRIPTED = "TorchScript file"
+    WAVEFUNCTION = "neural wavefunction"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +54,7 @@ class FunctionSource:
     place
         Module, or path of a file.
     attribute
-        Function, with dots for what is inside a class or an object; empty for TorchScript.
+        Function, with dots for what is inside a class or an object; empty for a network.
 
     >>> FunctionSource.of("models/rbm.py:amplitude").name
     'rbm.py:amplitude'
@@ -63,6 +69,8 @@ class FunctionSource:
         """Source from what the user typed; raises SettingsError."""
         if text.endswith(SCRIPTED_SUFFIXES):
             return cls(form=Form.SCRIPTED, place=text, attribute="")
+        if text.endswith(WAVEFUNCTION_SUFFIX):
+            return cls(form=Form.WAVEFUNCTION, place=text, attribute="")
         place, _, attribute = text.rpartition(":")
         if text.endswith(".py"):
             raise SettingsError(f"{text} names no function; wanted {text}:FUNCTION")
@@ -84,10 +92,12 @@ class FunctionSource:
 
     @property
     def default_out(self) -> Path:
-        """Where its train goes: beside a TorchScript file, or into the current folder."""
+        """Where its train goes: beside the file of a network, or into the current folder."""
+        place = Path(self.place)
         if self.form is Form.SCRIPTED:
-            place = Path(self.place)
             return place.with_name(f"{place.stem}.train.h5")
+        if self.form is Form.WAVEFUNCTION:
+            return place.with_name(f"{place.name.removesuffix(WAVEFUNCTION_SUFFIX)}.train.h5")
         return Path(f"{self.attribute.split('.')[-1]}.train.h5")
 
     def digest(self) -> str:
@@ -97,6 +107,8 @@ class FunctionSource:
         ------
         MissingInputError, SettingsError
         """
+        if self.form is Form.WAVEFUNCTION:
+            return read_header(self.place).id
         path = _module_file(self.place) if self.form is Form.MODULE else Path(self.place)
         if path is None:
             return ""
@@ -104,13 +116,18 @@ class FunctionSource:
             raise MissingInputError(f"no file {path}")
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
+    @property
+    def parents(self) -> tuple[Parent, ...]:
+        """File of phasenet that holds the function, if it is one."""
+        return parents_of([Path(self.place)]) if self.form is Form.WAVEFUNCTION else ()
+
     def load(self, device: str | None) -> Function:
         """Return the function, ready to be tensorized.
 
         Parameters
         ----------
         device
-            Where a TorchScript network is evaluated; None is the CPU.
+            Where a network is evaluated; None is the CPU.
 
         Raises
         ------
@@ -120,12 +137,30 @@ class FunctionSource:
             from phasenet.networks.scripted import scripted_function  # loads torch
 
             return scripted_function(Path(self.place), device or "cpu")
+        if self.form is Form.WAVEFUNCTION:
+            from phasenet.networks.wavefunctions.functions import amplitude_function
+
+            return amplitude_function(read_wavefunction(self.place)[1], device or "cpu")
         if device is not None:
             raise SettingsError(
                 f"--device belongs to networks; {self.name} decides itself where it is evaluated"
             )
+        return _guarded(self.name, self.named())
+
+    def named(self) -> Callable[..., Any]:
+        """Return what is named itself, as the module or the file holds it.
+
+        Raises
+        ------
+        MissingInputError, SettingsError
+        """
+        if self.form in (Form.SCRIPTED, Form.WAVEFUNCTION):
+            raise SettingsError(
+                f"{self.place} is a {self.form.value}, which holds no Python; name the function "
+                "that makes the module, as file.py:function"
+            )
         module = _module(self.place) if self.form is Form.MODULE else _executed(Path(self.place))
-        return _guarded(self.name, _attribute(module, self.place, self.attribute))
+        return _attribute(module, self.place, self.attribute)
 
 
 def _module_file(name: str) -> Path | None:

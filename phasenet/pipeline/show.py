@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from phasenet.card import StudyCard
 from phasenet.errors import FileKindError, MissingInputError
 from phasenet.identity import canonical_json
 from phasenet.pipeline import summary
 from phasenet.pipeline.compress_lines import curve_lines
 from phasenet.pipeline.dataset_facts import read_facts
 from phasenet.pipeline.dataset_lines import snapshot_lines
+from phasenet.pipeline.discovered import DISCOVER, discovery_lines
 from phasenet.pipeline.fit import wavefunction_lines
 from phasenet.pipeline.measure import MeasurePlan
 from phasenet.pipeline.reporting import SilentReporter
@@ -61,7 +61,7 @@ def _content(path: Path, header: Header) -> list[str]:
         Kind.TRAIN: lambda: _train_lines(path),
         Kind.WAVEFUNCTION: lambda: wavefunction_lines(read_wavefunction(path)[1]),
         Kind.TABLE: lambda: measured_lines(read_table(path)[1]),
-        Kind.CHART: lambda: _chart_lines(path, header.study),
+        Kind.CHART: lambda: _chart_lines(path, header),
         Kind.COMPRESSION: lambda: curve_lines(read_compression(path)[1]),
     }
     return readers[header.kind]()
@@ -98,8 +98,10 @@ def _train_lines(path: Path) -> list[str]:
     return [*summary.train_lines(classifier), *summary.outcome_lines(classifier)]
 
 
-def _chart_lines(path: Path, card: StudyCard | None) -> list[str]:
-    _, diagram = read_chart(path)
+def _chart_lines(path: Path, header: Header) -> list[str]:
+    (_, diagram), card = read_chart(path), header.study
+    if DISCOVER in header.settings:
+        return discovery_lines(diagram, card)
     if card is None:
         raise FileKindError(f"{path} is a chart that belongs to no study; make it again")
     return [*summary.phase_lines(diagram.table, card), *summary.estimate_lines(diagram, card)]

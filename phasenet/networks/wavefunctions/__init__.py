@@ -1,0 +1,1 @@
+"""Autoregressive networks that give the amplitudes of a state."""
