@@ -102,6 +102,7 @@ def test_what_is_missing_is_left_out(changes):
     assert len(learning_figure(replace(network(1), **changes)).axes) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "scale"),
     [((1.0, 1e-6), "log"), ((np.nan, 1.0), "linear"), ((np.nan, np.nan), "linear")],

@@ -190,6 +190,7 @@ def test_starts_keep_their_scale(start, length):
     assert (typical < 30).all()
 
 
+@pytest.mark.slow
 def test_unitary_starts_keep_lengths_exactly():
     torch.manual_seed(0)
     cores = started([(1, 3, 4), (4, 3, 4), (4, 3, 4), (4, 3, 1)], 2, 2, "unitary")

@@ -127,6 +127,7 @@ def test_too_few_points_are_one_sentence(count, folds, words):
         regions_of(toy_line(line(count), shots=1).head, folds)
 
 
+@pytest.mark.slow
 def test_each_region_is_scored_by_networks_that_have_not_seen_it():
     data = toy_line(line())
     heard = []

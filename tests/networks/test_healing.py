@@ -59,6 +59,7 @@ def test_inputs_of_convolutions_keep_their_axes_and_calls_are_joined():
     assert seen["cell"].shape == (2 * 5 * 6, 3)
 
 
+@pytest.mark.slow
 def test_healing_comes_near_the_best_layer_for_the_inputs(dense, x):
     healed = heal(_decomposed(dense), dense, x.split(100), steps=400, learning_rate=3e-2)
     # Reduced-rank regression: the best of all weights of this rank on these inputs.

@@ -70,6 +70,7 @@ def test_the_least_loss_of_all_epochs_counts_even_where_some_are_no_number():
     assert (found[2].epochs, found[2].parameters) == (3, 6)
 
 
+@pytest.mark.slow
 def test_the_better_setting_wins_and_is_the_network_that_is_then_trained():
     snapshots = toy_snapshots()
     trials = list(trials_of(SETTINGS, axes("learning_rate=1e-6,1e-2")))

@@ -90,6 +90,7 @@ def test_one_command_leaves_a_file_and_a_figure(folder):
     assert all(line in shown for line in text.splitlines()[:-1])
 
 
+@pytest.mark.slow
 def test_a_missing_figure_is_drawn_again_without_training(folder):
     phasenet(folder, "train", "toy.snapshots.h5")
     before = (folder / "toy.network.h5").stat().st_mtime_ns
@@ -99,6 +100,7 @@ def test_a_missing_figure_is_drawn_again_without_training(folder):
     assert (folder / "toy.network.h5").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_everything_at_once(folder):
     command = (
         *("train", "toy.snapshots.h5", "--seeds", "2", "--cross-validate", "2"),
@@ -160,6 +162,7 @@ class Impatient(SilentReporter):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "piece", "kept"),
     [

@@ -142,6 +142,7 @@ def test_the_error_falls_with_the_rank(form):
     assert all(after < before for before, after in pairwise(errors))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("tol", [0.2, 0.05])

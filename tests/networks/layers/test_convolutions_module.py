@@ -138,6 +138,7 @@ def test_dropout_keeps_the_mean_and_ends_with_training(form):
     assert torch.equal(layer.eval()(x), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")
 @pytest.mark.parametrize(
     "form, mode", [("tucker", "zeros"), ("mpo", "circular"), ("cp", "reflect")]

@@ -171,6 +171,7 @@ def test_other_precisions(dtype):
     assert CPLinear((4,), (4,), 1, dtype=dtype).in_factors[0].dtype == dtype
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_it_is_compiled_as_one_graph(backend):
     layer = CPLinear((4, 3, 2), (2, 5), 3)

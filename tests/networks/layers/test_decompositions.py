@@ -164,6 +164,7 @@ def test_cp_finds_planted_factors(shape, rank):
         )
 
 
+@pytest.mark.slow
 def test_cp_ranks_above_the_modes_work_and_columns_stay_small():
     weight = _random(8, 6, 3, 3)
     found = [cp_als(weight, rank) for rank in (4, 12, 24)]

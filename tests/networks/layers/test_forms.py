@@ -46,6 +46,7 @@ def test_a_ratio_is_reached_by_the_decomposed_layer(layer, form):
     assert made.dense_weight().shape == layer.weight.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layer", [nn.Linear(12, 9), nn.Conv1d(6, 4, 3)])
 def test_an_error_is_kept_by_the_decomposed_layer(layer, form):

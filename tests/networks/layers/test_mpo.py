@@ -102,6 +102,7 @@ def test_gradients_of_gradients(chunk):
     assert torch.autograd.gradgradcheck(applied, inputs)
 
 
+@pytest.mark.slow
 def test_a_large_batch_is_taken_in_chunks_whose_gradient_is_that_of_the_whole():
     layer = doubled((16, 16, 16), (16, 16, 16), 8)
     x = torch.randn(12, 4096, dtype=torch.float64, requires_grad=True)
@@ -245,6 +246,7 @@ def test_other_devices():
     assert {parameter.device.type for parameter in layer.parameters()} == {"meta"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_it_is_compiled_as_one_graph(backend):
     layer = MPOLinear((4, 3, 2), (2, 5, 2), 3)

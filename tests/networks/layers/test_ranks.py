@@ -40,6 +40,7 @@ def _size(network):
     return sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_the_layer_that_matters_gets_the_parameters(network, loss, form):
     forms = allocate(network, loss, form, 1800, ratios=(2, 4, 8))
@@ -60,6 +61,7 @@ def test_a_budget_that_the_network_has_leaves_it_dense(network, loss):
     assert allocate(network, loss, "cp", _size(network), ratios=(4,)) == {}
 
 
+@pytest.mark.slow
 def test_trials_are_the_losses_of_the_network_with_one_layer_replaced(network, loss):
     said = []
     trials = sensitivity(

@@ -187,6 +187,7 @@ def test_compiled_without_breaks(backend):
     assert torch.allclose(layer.core.grad, known.core.grad, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_exported_for_any_batch():
     layer = _layer().eval()
     rows = torch.export.Dim("rows", min=2)
