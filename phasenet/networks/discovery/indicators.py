@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
-from phasenet.trains.train import Array, FloatArray
+from phasenet.trains.train import FloatArray
 
 _DRAWS = 200
+# Of the steps that are tried: centres along the line, and widths in units of it.
+_CENTRES, _WIDTHS, _LEAST_WIDTH = 1001, 25, 1e-3
+_FLAT, _SAME_FIT_TOL = 1e-9, 1e-9
 Curve = Callable[[list[FloatArray]], FloatArray]
 """From the mean of each point, shape (numbers,), to a curve."""
 
@@ -71,14 +73,14 @@ def indicator(
     rng
         Draws the shots again.
     """
-    locate = peak if peaked else steepest
-    curves = [curve([array.mean(axis=0) for array in network]) for network in shots]
+    means = [curve([array.mean(axis=0) for array in network]) for network in shots]
     drawn = np.asarray(
         [curve(_drawn(shots[k % len(shots)], rng)) for k in range(_DRAWS)]  # networks in turn
     )
-    values = np.mean(curves, axis=0)
-    found = np.asarray([locate(x, one) for one in drawn])
-    location = locate(x, values)
+    values = np.mean(means, axis=0)
+    curves = np.concatenate([drawn, values[None]])
+    located = np.asarray([peak(x, one) for one in curves]) if peaked else _steepest(x, curves)
+    found, location = located[:-1], float(located[-1])
     spread = float(np.nanstd(found)) if np.isfinite(found).mean() > 0.5 else np.nan
     place = int(np.clip(np.searchsorted(grid, location), 1, len(grid) - 1))
     step = float(grid[place] - grid[place - 1])
@@ -110,35 +112,44 @@ def peak(x: FloatArray, y: FloatArray) -> float:
 def steepest(x: FloatArray, y: FloatArray) -> float:
     """Where a step is steepest, from a fitted hyperbolic tangent; NaN where none fits inside.
 
+    The best of a thousand centres along the line, to which it is exact.
+
     >>> x = np.linspace(0, 2, 11)
     >>> print(f"{steepest(x, 3 + np.tanh((x - 0.9) / 0.2)):.3f}")
     0.900
     """
+    return float(_steepest(x, y[None])[0])
+
+
+def _steepest(x: FloatArray, curves: FloatArray) -> FloatArray:
+    """Where each curve, of shape (curves, places), is steepest.
+
+    At given centre and width the fit of height and base is linear, so that the best fit is the step
+    with the largest correlation to the curve: no start, and no local minimum.
+    """
     low, high = float(x[0]), float(x[-1])
-    start = float(np.median(x[:-1][np.abs(np.diff(y)) >= np.abs(np.diff(y)).max()]))
-    scale = float(np.ptp(y)) or 1.0
-    guess = (start, (high - low) / 8, np.sign(y[-1] - y[0]) * 0.5, 0.5)
-    result = least_squares(
-        lambda p: _step(x, *p) - (y - y.min()) / scale, guess, bounds=_bounds(low, high)
-    )
-    found = result.x
-    edge = 1e-6 * (high - low)
-    return float(found[0]) if low + edge < found[0] < high - edge else np.nan
-
-
-def _bounds(low: float, high: float) -> tuple[list[float], list[float]]:
-    """Centre, width, height and base of a step."""
-    return [low, 1e-3 * (high - low), -2.0, -1.0], [high, high - low, 2.0, 2.0]
-
-
-def _step(x: Array, centre: float, width: float, height: float, base: float) -> FloatArray:
-    return np.asarray(base + height * np.tanh((x - centre) / abs(width)))
+    centres = np.linspace(low, high, _CENTRES)
+    best = np.full((len(centres), len(curves)), -np.inf)
+    centred = (curves - curves.mean(axis=1, keepdims=True)).T
+    for width in np.geomspace(_LEAST_WIDTH, 1.0, _WIDTHS) * (high - low):
+        steps = np.tanh((x - centres[:, None]) / width)
+        steps -= steps.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(steps, axis=1, keepdims=True)
+        # A narrow step beyond the last points is flat.
+        units = np.divide(steps, norms, out=np.zeros_like(steps), where=norms > _FLAT)
+        best = np.maximum(best, (units @ centred) ** 2)
+    top = best.max(axis=0)
+    # A step between two points fits equally well wherever it lies between them.
+    alike = best >= (1 - _SAME_FIT_TOL) * top
+    found = (centres[:, None] * alike).sum(axis=0) / alike.sum(axis=0)
+    return np.where(alike[0] | alike[-1] | ~(top > 0), np.nan, found)
 
 
 def _drawn(network: list[FloatArray], rng: np.random.Generator) -> list[FloatArray]:
     """Means of as many shots of each point, drawn with replacement."""
     means = []
     for array in network:
-        counts = rng.multinomial(len(array), np.full(len(array), 1 / len(array)))
-        means.append(counts @ array / len(array))
+        size = len(array)
+        counts = np.bincount(rng.integers(size, size=size), minlength=size)
+        means.append(counts @ array / size)
     return means

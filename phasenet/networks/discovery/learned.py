@@ -19,7 +19,6 @@ from phasenet.trains.train import Array, FloatArray
 Progress = Callable[[int, str], None]
 _FARTHEST = 4
 _HIDDEN, _LATENT = 32, 4
-_LEAST_VARIANCE = 1e-6
 _LEAST_WIDTH = 1e-9
 
 
@@ -135,7 +134,7 @@ def principal_components(line: Line, halves: Halves, *, ends: int, seed: int) ->
 
     The anomaly score is the squared distance in the principal components of the
     :func:`pair_features` of one end, each in units of its standard deviation, plus the logarithms
-    of these (that of a normal distribution).
+    of these (that of a normal distribution); to each variance the inverse number of shots is added.
 
     Parameters
     ----------
@@ -148,8 +147,9 @@ def principal_components(line: Line, halves: Halves, *, ends: int, seed: int) ->
     for known, held_out in _standardised(line, halves, ends):
         variances, axes = np.linalg.eigh(np.cov(known, rowvar=False))
         # Each group of shares adds up to one, so that some directions do not vary.
-        kept = len(variances) - 1 - _FARTHEST
-        variances, axes = variances[-kept:] + _LEAST_VARIANCE, axes[:, -kept:]
+        kept = len(variances) - 1 - _distances(halves.known[0].shape[1])
+        # What none of the shots shows may still be seen in the next one.
+        variances, axes = variances[-kept:] + 1 / len(known), axes[:, -kept:]
         scaled = axes / np.sqrt(variances)
         scores.append(
             [((part @ scaled) ** 2).sum(axis=1) + np.log(variances).sum() for part in held_out]
@@ -160,6 +160,8 @@ def principal_components(line: Line, halves: Halves, *, ends: int, seed: int) ->
 def pair_features(spins: Array, site_dim: int) -> FloatArray:
     """Shares of the local states, and of pairs of them at distances up to four, of each shot.
 
+    Chains of four sites or fewer have no pairs so far apart.
+
     Parameters
     ----------
     spins
@@ -169,16 +171,20 @@ def pair_features(spins: Array, site_dim: int) -> FloatArray:
 
     Returns
     -------
-    Shape (shots, d + 4 d^2).
+    Shape (shots, d + 4 d^2), or with fewer distances less.
 
     >>> pair_features(np.array([[0, 1, 0, 1, 0, 1]]), 2)[0, :6].round(2).tolist()
     [0.5, 0.5, 0.0, 0.6, 0.4, 0.0]
     """
     counts = [(spins == s).mean(axis=1) for s in range(site_dim)]
-    for distance in range(1, _FARTHEST + 1):
+    for distance in range(1, _distances(spins.shape[1]) + 1):
         pairs = spins[:, :-distance].astype(np.int64) * site_dim + spins[:, distance:]
         counts += [(pairs == p).mean(axis=1) for p in range(site_dim**2)]
     return np.stack(counts, axis=1)
+
+
+def _distances(sites: int) -> int:
+    return min(_FARTHEST, sites - 1)
 
 
 def _standardised(
@@ -245,7 +251,9 @@ def _train(
     number: int,
     progress: Progress,
 ) -> None:
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.max_epochs)
     for epoch in range(settings.max_epochs):
         total = 0.0

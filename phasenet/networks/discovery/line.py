@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from phasenet.shots import Snapshots, SnapshotsHead
 from phasenet.trains.train import Array, FloatArray, IntArray
 
 _LEAST_POINTS = 5
+# Errors are those of means over half of the shots of a point.
+_LEAST_SHOTS = 20
+_SHARE = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,32 +52,86 @@ class Line:
         return tuple(self.readings.of(snapshots, chosen) for chosen in rows)
 
 
-def line_of(snapshots: Snapshots, fixed: Mapping[str, float], *, shots: int, seed: int) -> Line:
-    """Line of a dataset, with at most so many shots of a point in both halves together.
+def points_along(head: SnapshotsHead, fixed: Mapping[str, float]) -> tuple[str, list[int]]:
+    """The one coupling that varies, and the indices of the points along it in ascending order.
 
-    Controls are left out. Which shots are held out is drawn; a network sees other shots of the
-    same points, as it must to tell points apart.
+    Controls are left out.
+
+    Parameters
+    ----------
+    head
+        Of a dataset of one chain.
+    fixed
+        Values of other couplings.
 
     Raises
     ------
     SettingsError
-        More than one coupling varies, chains differ, or there are too few points or shots.
+        More than one coupling varies, chains differ, or there are too few points.
     """
-    head = snapshots.head
     chosen = [k for k in _measured(head) if _lies_at(head.points[k].point, fixed)]
+    if not chosen:
+        told = ", ".join(f"{name}={value:g}" for name, value in fixed.items())
+        raise SettingsError(f"no point lies at {told or 'any coupling'}; name another --at")
     couplings = varied_couplings([head.points[k] for k in chosen])
     if len(couplings) != 1:
-        varied = ", ".join(couplings) or "none"
+        varied = " and ".join(couplings) or "no couplings"
         raise SettingsError(
-            f"of the couplings {varied} vary along the points; wanted one: fix the others, such as "
-            "with --at Delta=1"
+            f"{varied} vary along the points; wanted one coupling: fix the others, such as with "
+            "--at Delta=1"
         )
     coupling = couplings[0]
     chosen.sort(key=lambda k: head.points[k].point[coupling])
+    values = [head.points[k].point[coupling] for k in chosen]
+    twice = [b for a, b in pairwise(values) if a == b]
+    if twice:
+        raise SettingsError(f"two points lie at {coupling} = {twice[0]:g}; draw one dataset of it")
     if len(chosen) < _LEAST_POINTS:
         raise SettingsError(
             f"{len(chosen)} points along {coupling}; wanted at least {_LEAST_POINTS}"
         )
+    return coupling, chosen
+
+
+def ends_of(points: int, asked: int) -> int:
+    """Number of points on either side that are known: what is asked for, or a fifth of them.
+
+    >>> ends_of(23, 0), ends_of(23, 6)
+    (4, 6)
+    """
+    ends = asked or max(1, points // _SHARE)
+    if 2 * ends > points - 2:
+        raise SettingsError(
+            f"discover.ends is {ends} on either side of {points} points; wanted at most "
+            f"{(points - 2) // 2}, so that two lie between them"
+        )
+    return ends
+
+
+def line_of(snapshots: Snapshots, fixed: Mapping[str, float], *, shots: int, seed: int) -> Line:
+    """Line of a dataset, with at most so many shots of a point in both halves together.
+
+    Which shots are held out is drawn; a network sees other shots of the same points, as it must to
+    tell points apart.
+
+    Parameters
+    ----------
+    snapshots
+        Dataset; labels and controls are not used.
+    fixed
+        Values of other couplings.
+    shots
+        At most so many of each point.
+    seed
+        Of the choice.
+
+    Raises
+    ------
+    SettingsError
+        As of :func:`points_along`, or there are too few shots.
+    """
+    head = snapshots.head
+    coupling, chosen = points_along(head, fixed)
     known, held_out = [], []
     for k in chosen:
         rows = np.flatnonzero(snapshots.shots.point_index == k)
@@ -81,8 +139,10 @@ def line_of(snapshots: Snapshots, fixed: Mapping[str, float], *, shots: int, see
         rows = rng.permutation(rows)[:shots]
         known.append(np.sort(rows[: len(rows) // 2]))
         held_out.append(np.sort(rows[len(rows) // 2 :]))
-    if min(map(len, known)) == 0:
-        raise SettingsError(f"a point along {coupling} has fewer than two snapshots; draw more")
+    if min(map(len, known)) < _LEAST_SHOTS // 2:
+        raise SettingsError(
+            f"a point along {coupling} has fewer than {_LEAST_SHOTS} snapshots; draw more"
+        )
     return Line(
         coupling=coupling,
         points=tuple(head.points[k].point for k in chosen),

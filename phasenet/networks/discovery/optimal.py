@@ -131,7 +131,7 @@ def balanced_accuracy(grid: FloatArray, means: Sequence[FloatArray]) -> FloatArr
 
     >>> means = [np.array([1.0, 0.5]), np.array([0.5, 1.0]), np.array([1.0, 0.5])]
     >>> balanced_accuracy(np.array([0.0, 1.0, 2.0]), means).round(4).tolist()
-    [0.8333, 0.5833]
+    [0.8333, 0.6667]
     """
     table, width = np.asarray(means), cells(grid)
     return np.asarray(
