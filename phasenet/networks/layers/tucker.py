@@ -13,6 +13,7 @@ from phasenet.networks.layers.dropout import masked
 from phasenet.networks.layers.gauges import orthonormal_tucker
 from phasenet.networks.layers.held import Held, graph_is_recorded, tensors_of
 from phasenet.networks.layers.initial import dense_std, initial_bias, initial_tensors
+from phasenet.networks.layers.modes import check_dense
 from phasenet.networks.layers.multilinear import along, clipped_tucker_ranks, unfolded
 from phasenet.networks.layers.plan import Plan
 from phasenet.networks.layers.spectra import BondSpectrum
@@ -124,14 +125,8 @@ class TuckerLinear(nn.Module):
         True
         """
         modes = (*in_modes, *out_modes)
-        if ranks is None and tol is None:
-            raise SettingsError("from_dense of a Tucker layer got neither ranks nor tol; give one")
-        if (math.prod(out_modes), math.prod(in_modes)) != tuple(dense.weight.shape):
-            raise ShapeError(
-                f"the dense weight has the shape {tuple(dense.weight.shape)}, the modes "
-                f"{tuple(in_modes)} -> {tuple(out_modes)} multiply to {math.prod(in_modes)} -> "
-                f"{math.prod(out_modes)}; wanted the same"
-            )
+        chosen = ranks is not None or tol is not None
+        check_dense("Tucker", dense, in_modes, out_modes, chosen=chosen)
         weight = dense.weight.detach().double().T.reshape(modes)
         roots = () if samples is None else input_metric(samples.double(), in_modes)
         for mode, root in enumerate(roots):

@@ -18,6 +18,8 @@ from phasenet.networks.layers.cp import CPLinear
 from phasenet.networks.layers.mpo import MPOLinear
 
 # The peers warn, of themselves.
+from tests.benchmarks.layers.turns import in_turn, passes
+
 pytestmark = [pytest.mark.benchmark, pytest.mark.filterwarnings("ignore")]
 
 BATCHES = (1, 32, 128, 512)
@@ -90,38 +92,6 @@ def same_layers(peers, ours):
         block.bias.copy_(ours.bias)
         other.layer.bias.copy_(ours.bias.reshape(other.layer.bias.shape))
     return {"BlockTT": block, "torchTT": other}
-
-
-def passes(layer, x, delta, training):
-    if training:
-        wanted = [x, *layer.parameters()]
-        return lambda: torch.autograd.grad(layer(x), wanted, delta)
-
-    def forward():
-        with torch.no_grad():
-            return layer(x)
-
-    return forward
-
-
-def in_turn(functions, seconds=0.6, rounds=9):
-    """Median ratio of the time of each function to that of the first, and its least time."""
-    times = []
-    for function in functions:
-        function()
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    count = max(1, int(seconds / rounds / max(sum(times), 1e-6)))
-    took = [[] for _ in functions]
-    for _ in range(rounds):
-        for function, mine in zip(functions, took, strict=True):
-            start = time.process_time()
-            for _ in range(count):
-                function()
-            mine.append((time.process_time() - start) / count)
-    ratios = [statistics.median(a / b for a, b in zip(mine, took[0], strict=True)) for mine in took]
-    return ratios, [min(mine) for mine in took]
 
 
 def table(layers, ours, training):

@@ -13,6 +13,7 @@ from torch import nn
 
 from phasenet.networks.layers.tucker import TuckerLinear
 from phasenet.networks.layers.tucker_contraction import tucker_linear
+from tests.benchmarks.layers.turns import in_turn, passes
 
 pytestmark = pytest.mark.benchmark
 
@@ -113,41 +114,6 @@ def test_epoch_of_784_300_10():
     print(layer.plan(BATCH))
 
 
-def passes(layer, x, delta, training):
-    """One pass as a function: forward, and backward to the inputs and all parameters."""
-    if training:
-        wanted = [x, *layer.parameters()]
-        return lambda: torch.autograd.grad(layer(x), wanted, delta)
-
-    def forward():
-        with torch.no_grad():
-            return layer(x)
-
-    return forward
-
-
-def in_turn(functions, seconds=0.5, rounds=9):
-    """Median ratio of the time of the first function to that of the second."""
-    times = []
-    for function in functions:
-        function()
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    count = max(1, int(seconds / rounds / max(sum(times), 1e-6)))
-    ratios, least = [], [float("inf")] * len(functions)
-    for _ in range(rounds):
-        took = []
-        for function in functions:
-            start = time.process_time()
-            for _ in range(count):
-                function()
-            took.append((time.process_time() - start) / count)
-        ratios.append(took[0] / took[1])
-        least = [min(a, b) for a, b in zip(least, took, strict=True)]
-    return statistics.median(ratios), least
-
-
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_layer(name, training):
@@ -159,10 +125,10 @@ def test_layer(name, training):
         x = torch.randn(batch, layer.in_features, requires_grad=training)
         delta = torch.randn(batch, layer.out_features)
         ours, theirs = (passes(one, x, delta, training) for one in (layer, dense))
-        ratio, least = in_turn([ours, theirs])
+        (_, ratio), least = in_turn([theirs, ours])
         print(
             f"\n{name:28} {'forward+backward' if training else 'forward':17} batch {batch:4} "
-            f"{1e6 * least[0]:9.0f} us, {ratio:6.3f} of nn.Linear; "
+            f"{1e6 * least[1]:9.0f} us, {ratio:6.3f} of nn.Linear; "
             f"{layer.plan(batch, training=training).name}",
             end="",
         )

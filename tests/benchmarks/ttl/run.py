@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 name: recipe
                 for name in NAMES
                 for recipe in (TRAINED, TUNED)
-                if (data, name, recipe, seed) not in done and (recipe == TRAINED or name in FORMS)
+                if (data, name, recipe, seed) not in done
+                and (recipe == TRAINED or name in ("dense", *FORMS))
             }
             if missing:
                 _run(data, seed, options.cache, done, note)
@@ -90,6 +91,11 @@ def _run(
     torch.manual_seed(seed)
     dense = fit(network("dense"), train, _EPOCHS[data], seed)
     keep("dense", TRAINED, dense)
+    if (data, "dense", TUNED, seed) not in done:
+        # As many epochs as the others have had in the end.
+        keep(
+            "dense", TUNED, distill(dense, dense, *train, epochs=_EPOCHS[data], share=0, seed=seed)
+        )
     for name in NAMES[1:]:
         if (data, name, TRAINED, seed) not in done:
             torch.manual_seed(seed)

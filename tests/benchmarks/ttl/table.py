@@ -57,7 +57,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                 size = next(row["layer"] for row in rows if row["network"] == name)
                 axes.errorbar(
                     # Side by side where sizes are nearly equal.
-                    size * 1.02 ** (k + 4 * filled),
+                    size * 1.012 ** (k + 4 * filled),
                     np.mean(found),
                     yerr=np.std(found, ddof=1) if len(found) > 1 else None,
                     fmt="osD^vp"[k],

@@ -197,7 +197,7 @@ def test_from_dense_to_an_error():
         assert float(error) <= tol * (1 + 1e-5)
     with pytest.raises(SettingsError, match="neither ranks nor tol"):
         TuckerLinear.from_dense(dense, (6, 4), (5, 3))
-    with pytest.raises(ShapeError, match=r"multiply to 24 -> 10"):
+    with pytest.raises(ShapeError, match=r"want \(10, 24\)"):
         TuckerLinear.from_dense(dense, (6, 4), (5, 2), 2)
 
 
