@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tucker, MPO, CP, low-rank and narrow layers on MNIST (10 000 digits) and Fashion-MNIST, five seeds,
-# then the time of an epoch beside torch and tensorly-torch; hours on one core, writes to runs/ttl.
+# and a small VGG on the digits; an hour or two on one core, writes to runs/ttl.
 #
 #   bash scripts/reproduce_ttl.sh                            everything
 #   bash scripts/reproduce_ttl.sh --data mnist --seeds 2     arguments go on to run.py
@@ -26,3 +26,4 @@ set -e
 .venv/bin/python $images/images.py "$cache"
 .venv/bin/python $images/run.py --cache "$cache" --out "$out" "$@"
 .venv/bin/python $images/table.py --out "$out"
+.venv/bin/python $images/run_vgg.py --cache "$cache" --out "$out"

