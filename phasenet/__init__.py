@@ -7,7 +7,9 @@ if TYPE_CHECKING:
     from phasenet.card import KnownTransition, Phase
     from phasenet.criteria import SPIN_SYMMETRIES, Order, StringOrder, Symmetry, spin_string
     from phasenet.errors import PhasenetError
+    from phasenet.networks.compression.foreign import load_compressed
     from phasenet.networks.datasets import load_dataset, stream_dataset
+    from phasenet.networks.wavefunctions.functions import amplitude_function
     from phasenet.pipeline.analysis import (
         as_state,
         central_charge_of_chain,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from phasenet.storage.tables import read_table
     from phasenet.storage.tenpy_files import read_tenpy_state
     from phasenet.storage.trains import read_black_box, read_train
+    from phasenet.storage.wavefunctions import read_wavefunction
     from phasenet.study import Boundary, Chain, Study, load_study
     from phasenet.tensorizer import tensorize
     from phasenet.trains import InfiniteTrain, TensorTrain
@@ -94,6 +97,7 @@ _HOME = {
     "amplitudes": "pipeline.drawing",
     "draw_snapshots": "pipeline.drawing",
     "log_probabilities": "pipeline.drawing",
+    "load_compressed": "networks.compression.foreign",
     "load_dataset": "networks.datasets",
     "stream_dataset": "networks.datasets",
     "Asked": "pipeline.estimate_targets",
@@ -105,6 +109,8 @@ _HOME = {
     "read_table": "storage.tables",
     "read_tenpy_state": "storage.tenpy_files",
     "read_train": "storage.trains",
+    "read_wavefunction": "storage.wavefunctions",
+    "amplitude_function": "networks.wavefunctions.functions",
     "tensorize": "tensorizer",
     "InfiniteTrain": "trains",
     "TensorTrain": "trains",
@@ -127,6 +133,7 @@ __all__ = [
     "Study",
     "Symmetry",
     "TensorTrain",
+    "amplitude_function",
     "amplitudes",
     "as_state",
     "canonical_cell",
@@ -140,6 +147,7 @@ __all__ = [
     "expectations",
     "fidelity",
     "haegeman_order",
+    "load_compressed",
     "load_dataset",
     "load_study",
     "local_orders",
@@ -154,6 +162,7 @@ __all__ = [
     "read_table",
     "read_tenpy_state",
     "read_train",
+    "read_wavefunction",
     "reduced_density_matrix",
     "schmidt_values",
     "shot_estimates",

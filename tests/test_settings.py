@@ -33,7 +33,11 @@ def test_plain_values_read_back(kind):
             {"lenght": 9},
             "finite setting 'lenght' is unknown; did you mean 'length'?",
         ),
-        (TrainSettings, {"zzz": 9}, "train setting 'zzz' is unknown; known: architecture, channels"),
+        (
+            TrainSettings,
+            {"zzz": 9},
+            "train setting 'zzz' is unknown; known: architecture, channels",
+        ),
         (SampleSettings, {"shots": 0}, "sample setting 'shots' is 0; .*greater than or equal to 1"),
         (SampleSettings, {"shots": "many"}, "sample setting 'shots' is 'many'; .*valid integer"),
         (SampleSettings, {"test": 1.0}, "sample setting 'test' is 1.0; .*less than 1"),

@@ -66,6 +66,16 @@ def sibling(path: Path, kind: str) -> Path:
     return path.with_name(f"{path.name.split('.')[0]}.{kind}.h5")
 
 
+def successor(path: Path, kind: str) -> Path:
+    """File of another kind made from a file of ours, with its whole name but the kind.
+
+    >>> successor(Path("runs/a/x.compressed.network.h5"), "train").as_posix()
+    'runs/a/x.compressed.train.h5'
+    """
+    stem = path.name.removesuffix(".h5").rpartition(".")[0] or path.name.removesuffix(".h5")
+    return path.with_name(f"{stem}.{kind}.h5")
+
+
 def output(given: Path | None, default: Path, kind: str) -> Path:
     """Path of an output file; a folder means the default name inside it."""
     path = given or default

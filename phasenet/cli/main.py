@@ -11,8 +11,11 @@ from typing import NoReturn
 from phasenet import __version__
 from phasenet.cli import (
     chart,
+    compress,
+    discover,
     estimate,
     export,
+    fit,
     import_,
     measure,
     merge,
@@ -37,7 +40,10 @@ _VERBS = (
     merge,
     sample,
     train,
+    discover,
     tensorize,
+    compress,
+    fit,
     measure,
     estimate,
     chart,

@@ -97,7 +97,7 @@ def heal(
             seen = _seen(dense, pairs, batches[(step - 1) % len(batches)])
             errors = torch.stack([_error(result.get_submodule(n), seen[n]) for n in seen])
             optimiser.zero_grad()
-            errors.sum().backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(errors.sum())
             optimiser.step()
             decay.step()
             if progress is not None:
@@ -232,7 +232,7 @@ def _trained(
             for shots in torch.split(torch.randperm(len(x), generator=generator), batch):
                 optimiser.zero_grad()
                 value = loss(result(x[shots]), shots)
-                value.backward()  # type: ignore[no-untyped-call]
+                torch.autograd.backward(value)
                 optimiser.step()
                 total += float(value.detach()) * len(shots)
             decay.step()

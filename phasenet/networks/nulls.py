@@ -66,7 +66,7 @@ def fit_local_classifier(snapshots: Snapshots, readings: Readings) -> Callable[[
         optimiser.zero_grad()
         value: torch.Tensor = loss(x @ weights[1:] + weights[0], y)
         value = value + _RIDGE * (weights[1:] ** 2).sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         return value
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]

@@ -19,6 +19,7 @@ VERBS = (
     "sample",
     "train",
     "tensorize",
+    "compress",
     "measure",
     "chart",
     "show",

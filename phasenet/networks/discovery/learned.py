@@ -261,7 +261,7 @@ def _train(
         for batch in batches:
             optimiser.zero_grad()
             value = loss(network, batch)
-            value.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(value)
             optimiser.step()
             total += float(value.detach())
         decay.step()

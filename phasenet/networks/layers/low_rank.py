@@ -1,6 +1,6 @@
 r"""Convolutions whose kernel is a matrix of low rank, (out) times (in, taps): two plain ones."""
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,14 +39,15 @@ class LowRankConvolution(nn.Module):
             raise SettingsError(
                 f"a convolution of {dense.groups} groups has no low-rank form; wanted one"
             )
-        kind = type(dense)
+        # torch types the sizes of kernels in one and in two dimensions apart.
+        kind: Any = type(dense)
         down = kind(
             dense.in_channels,
             rank,
-            dense.kernel_size,  # type: ignore[arg-type]
-            stride=dense.stride,  # type: ignore[arg-type]
-            padding=dense.padding,  # type: ignore[arg-type]
-            dilation=dense.dilation,  # type: ignore[arg-type]
+            dense.kernel_size,
+            stride=dense.stride,
+            padding=dense.padding,
+            dilation=dense.dilation,
             bias=False,
             padding_mode=dense.padding_mode,
         )

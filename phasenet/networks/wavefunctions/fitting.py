@@ -186,7 +186,7 @@ def _stage(course: _Course, loss: _Loss, epochs: int, rate: float) -> bool:
         for batch in _batches(course):
             optimiser.zero_grad()
             value = loss(course.network, batch)
-            value.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(value)
             nn.utils.clip_grad_norm_(course.network.parameters(), _LARGEST_STEP)
             optimiser.step()
             schedule.step()

@@ -13,7 +13,14 @@ from phasenet.networks.compression.task import Subject, task_of_arrays
 
 ARCHITECTURE = {"kind": "mlp", "length": 9, "site_dim": 2, "width": 32, "depth": 2, "classes": 2}
 QUICK = CompressSettings(
-    ratios=(4.0,), seeds=2, heal_steps=20, epochs=1, scratch_epochs=3, batch=64, samples=400
+    ratios=(4.0,),
+    seeds=2,
+    heal_steps=20,
+    epochs=1,
+    scratch_epochs=3,
+    batch=64,
+    least_steps=1,
+    samples=400,
 )
 
 

@@ -22,7 +22,7 @@ from phasenet.tensorizer import tensorize
 
 @pytest.fixture(scope="module")
 def train(bench):
-    samples, site_dim = samples_of(bench.task, 300, seed=0)
+    samples, site_dim = samples_of(bench, seed=0)
     found = tensorize(
         logits_of(bench.subject), samples=samples, site_dims=[site_dim] * 9, max_rank=6, tol=1e-3
     )

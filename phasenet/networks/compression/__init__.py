@@ -1,0 +1,1 @@
+"""Trained networks made smaller, and how much accuracy that costs."""
