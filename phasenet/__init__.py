@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from phasenet.errors import PhasenetError
     from phasenet.networks.compression.foreign import load_compressed
     from phasenet.networks.datasets import load_dataset, stream_dataset
+    from phasenet.networks.stored import load_network
     from phasenet.networks.wavefunctions.functions import amplitude_function
     from phasenet.pipeline.analysis import (
         as_state,
@@ -99,6 +100,7 @@ _HOME = {
     "log_probabilities": "pipeline.drawing",
     "load_compressed": "networks.compression.foreign",
     "load_dataset": "networks.datasets",
+    "load_network": "networks.stored",
     "stream_dataset": "networks.datasets",
     "Asked": "pipeline.estimate_targets",
     "shot_estimates": "pipeline.estimate_targets",
@@ -149,6 +151,7 @@ __all__ = [
     "haegeman_order",
     "load_compressed",
     "load_dataset",
+    "load_network",
     "load_study",
     "local_orders",
     "log_probabilities",

@@ -55,6 +55,9 @@ _EPILOG = """\
 a study flows one way, and every arrow leaves a file:
   study.py --simulate--> states/*.state.h5 --sample--> *.snapshots.h5 --train--> *.network.h5
   --tensorize--> *.train.h5 --measure--> *.table.h5 --chart--> *.chart.h5, PNG, PDF, CSV
+beside it:
+  snapshots --discover--> transitions without labels        network --compress--> a smaller one
+  state --fit--> *.wavefunction.h5 --tensorize--> the network as a state
 
 start here:  phasenet run simulations/haldane.py
 datasets:    phasenet sample datasets/haldane.toml

@@ -17,7 +17,8 @@ _NETWORKS = ("tucker", "mpo", "cp", "low rank", NARROW)
 _COLOURS = {**class_colours(_NETWORKS), NARROW: "black"}
 _MARKS = {"cross": "s", "sketch": "D"}
 _TRAIN_COLOUR = "#8A6D3B"
-_CAPTION_WIDTH = 150
+# Letters of the caption, and names in a row of the legend, for each panel.
+_LETTERS, _NAMES = 50, 3
 
 
 def compression_figure(curve: CompressionCurve, chosen: Compressed | None) -> Figure:
@@ -42,8 +43,8 @@ def compression_figure(curve: CompressionCurve, chosen: Compressed | None) -> Fi
         if curve.starts is not None:
             _starts(axes[2], curve)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(9, len(labels)))
-        figure.supxlabel(_caption(curve), size=8, x=0.01, ha="left")
+        figure.legend(handles, labels, loc="outside upper center", ncols=_NAMES * panels)
+        figure.supxlabel(_caption(curve, _LETTERS * panels), size=8, x=0.01, ha="left")
     return figure
 
 
@@ -108,12 +109,14 @@ def _place(row: Compressed, by_cost: bool) -> float:
 
 
 def _limits(curve: CompressionCurve, rows: Sequence[Compressed]) -> tuple[float, float]:
-    """Accuracies of what was tuned; crosses far below may leave the panel."""
+    """Accuracies of what was tuned; crosses and nulls far below may leave the panel."""
     values = [float(row.test.mean()) for row in rows if not row.candidate.method]
-    values += [float(curve.original.test.mean()), *(s.accuracy for s in curve.nulls)]
+    values += [float(curve.original.test.mean())]
+    low, high = min(values), max(values)
+    values += [s.accuracy for s in curve.nulls if s.accuracy > low - 2 * (high - low) - 0.02]
     low, high = 100 * min(values), 100 * max(values)
     margin = 0.12 * (high - low) + 0.2
-    return max(0.0, low - margin), min(100.0, high + margin)
+    return max(0.0, low - margin), high + margin
 
 
 def _starts(ax: Axes, curve: CompressionCurve) -> None:
@@ -133,11 +136,11 @@ def _starts(ax: Axes, curve: CompressionCurve) -> None:
     ax.legend(loc="best")
 
 
-def _caption(curve: CompressionCurve) -> str:
+def _caption(curve: CompressionCurve, letters: int) -> str:
     seeds = max((len(row.test) for row in curve.rows), default=1)
     text = (
         f"{curve.name}: circles, after healing and tuning, mean and standard deviation of {seeds} "
         "seeds; crosses, at once after decomposition (those far below are not drawn); star, the "
         f"original. Held-out: {curve.shots[2]} shots that nothing was chosen by."
     )
-    return "\n".join(textwrap.wrap(text, _CAPTION_WIDTH))
+    return "\n".join(textwrap.wrap(text, letters))

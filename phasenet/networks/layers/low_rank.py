@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from phasenet.errors import SettingsError
+from phasenet.networks.layers.spectra import BondSpectrum
 
 Convolution = nn.Conv1d | nn.Conv2d
 
@@ -97,3 +98,22 @@ class LowRankConvolution(nn.Module):
         """Weight of the same convolution as nn.Conv holds it, (out, in, kernel)."""
         matrix = self.up.weight.flatten(1) @ self.down.weight.flatten(1)
         return matrix.reshape(self.up.out_channels, *self.down.weight.shape[1:])
+
+    def bond_activations(self, x: Tensor) -> dict[str, Tensor]:
+        """Values of the few channels between both convolutions, under "rank".
+
+        >>> layer = LowRankConvolution.like(nn.Conv1d(8, 16, 3, padding=1), 2)
+        >>> tuple(layer.bond_activations(torch.ones(5, 8, 10))["rank"].shape)
+        (5, 2, 10)
+        """
+        return {"rank": self.down(x)}
+
+    def spectra(self) -> dict[str, BondSpectrum]:
+        """Singular values of the matrix of the kernel, under "rank".
+
+        >>> len(LowRankConvolution.like(nn.Conv1d(8, 16, 3), 2).spectra()["rank"].values)
+        2
+        """
+        up, down = (layer.weight.detach().double().flatten(1) for layer in (self.up, self.down))
+        (_, one), (_, other) = torch.linalg.qr(up), torch.linalg.qr(down.T)
+        return {"rank": BondSpectrum.of_matrix(one @ other.T)}
