@@ -90,7 +90,6 @@ def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(content: Content, k: int, plain: dict[str, Any]) -> Compressed:
-    prefix = f"rows/{k}/weights/"
     return Compressed(
         candidate=Candidate(family=plain["family"], size=float(plain["size"])),
         parameters=int(plain["parameters"]),
@@ -98,9 +97,7 @@ def _row(content: Content, k: int, plain: dict[str, Any]) -> Compressed:
         time=float(plain.get("time", math.nan)),
         **{name: content.arrays[f"rows/{k}/{name}"] for name in _ACCURACIES},
         architecture=plain["architecture"],
-        weights={
-            n.removeprefix(prefix): a for n, a in content.arrays.items() if n.startswith(prefix)
-        },
+        weights=content.below(f"rows/{k}/weights"),
         note=plain["note"],
     )
 

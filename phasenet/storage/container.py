@@ -40,6 +40,16 @@ class Content:
     arrays: Mapping[str, Array]
     values: Mapping[str, Scalar]
 
+    def below(self, group: str) -> dict[str, Array]:
+        """Return the arrays of a group by their names in it.
+
+        >>> Content(arrays={"weights/a": np.zeros(1), "b": np.zeros(1)}, values={}).below("weights")
+        {'a': array([0.])}
+        """
+        prefix = f"{group}/"
+        arrays = self.arrays.items()
+        return {name.removeprefix(prefix): a for name, a in arrays if name.startswith(prefix)}
+
     @property
     def id(self) -> str:
         """Digest of every byte of the arrays and every digit of the scalars."""

@@ -64,8 +64,8 @@ def member_arrays(member: Member, prefix: str) -> dict[str, Array]:
 
 def member_of(content: Content, prefix: str, outcome: str) -> Member:
     """One network from the arrays of a file; raises ValueError if they cannot be one."""
-    weights = _below(content, f"{prefix}weights/")
-    history = _below(content, f"{prefix}history/")
+    weights = content.below(f"{prefix}weights")
+    history = content.below(f"{prefix}history")
     for name, array in weights.items():
         if array.dtype.kind not in "fiu":
             raise ValueError(f"weights {name} are of {array.dtype}; wanted real numbers")
@@ -140,8 +140,3 @@ def _calibration(content: Content, name: str, temperature: float) -> Calibration
     if not temperature > 0:
         raise ValueError(f"temperature {name} is {temperature}; wanted a positive number")
     return Calibration(temperature=temperature, before=found[0], after=found[1])
-
-
-def _below(content: Content, prefix: str) -> dict[str, Array]:
-    arrays = content.arrays.items()
-    return {name.removeprefix(prefix): a for name, a in arrays if name.startswith(prefix)}

@@ -6,7 +6,6 @@ from pathlib import Path
 from phasenet.points import ParameterPoint
 from phasenet.storage.container import Content, Scalar, read_content, write_file
 from phasenet.storage.header import Header, Kind
-from phasenet.trains.train import Array
 from phasenet.wavefunctions import FittedWavefunction, Overlap
 
 
@@ -33,16 +32,9 @@ def read_wavefunction(path: Path | str) -> tuple[Header, FittedWavefunction]:
     """
     header, content = read_content(path, Kind.WAVEFUNCTION)
     values = content.values
-
-    def below(group: str) -> dict[str, Array]:
-        prefix = f"{group}/"
-        return {
-            n.removeprefix(prefix): a for n, a in content.arrays.items() if n.startswith(prefix)
-        }
-
     return header, FittedWavefunction(
         architecture=json.loads(str(values["architecture"])),
-        weights=below("weights"),
+        weights=content.below("weights"),
         point=ParameterPoint.of(json.loads(str(values["couplings"]))),
         state=str(values["state"]),
         overlap=Overlap(
@@ -51,6 +43,6 @@ def read_wavefunction(path: Path | str) -> tuple[Header, FittedWavefunction]:
             sign_agreement=float(values["overlap.sign_agreement"]),
             shots=int(values["overlap.shots"]),
         ),
-        history=below("history"),
+        history=content.below("history"),
         outcome=str(values["outcome"]),
     )
