@@ -9,10 +9,11 @@ from typing import Any, get_origin
 
 from phasenet.errors import MissingInputError, SettingsError
 from phasenet.points import Grid, nearest, parse_values
-from phasenet.settings import RunSettings, Settings
+from phasenet.settings import NETWORK_SIZES, RunSettings, Settings, TrainSettings
 from phasenet.study import Study
 
-_TEXTS = ("name", "title", "hamiltonian")
+TEXTS = ("name", "title", "hamiltonian")
+"""Texts of a study that may be set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +102,16 @@ class Overrides:
         return cls(
             assignments=tuple(
                 Assignment(key=key, value=value, source=str(path))
-                for key, value in _flattened(values)
+                for key, value in flattened(values)
             ),
             zipped=_groups(path, groups),
             points=path.parent / points if points else None,
         )
+
+    @property
+    def ordered(self) -> list[Assignment]:
+        """Assignments, that of an architecture before those of the sizes of its network."""
+        return sorted(self.assignments, key=lambda a: a.key.split(".")[-1] != "architecture")
 
     def then(self, later: "Overrides") -> "Overrides":
         """Return both; where they disagree the later ones hold."""
@@ -132,10 +138,10 @@ def apply_overrides(study: Study, overrides: Overrides) -> Study:
         A name is unknown or has two meanings, or a value cannot be used.
     """
     couplings: dict[str, Assignment] = {}
-    texts = {name: getattr(study, name) for name in _TEXTS}
+    texts = {name: getattr(study, name) for name in TEXTS}
     settings = study.settings.model_dump(mode="json")
     names = [name for name, _ in study.grid.axes]
-    for assignment in overrides.assignments:
+    for assignment in overrides.ordered:
         group, name = _resolved(assignment, names)
         if group == "grid":
             couplings[name] = assignment
@@ -163,7 +169,7 @@ def changed_settings(
     settings
         Before.
     overrides
-        Assignments to settings.
+        Assignments to settings; another architecture begins with its default sizes.
     groups
         Groups of settings that may be changed; the empty name is that of the run itself.
 
@@ -173,7 +179,7 @@ def changed_settings(
         A name is unknown, or belongs to another group.
     """
     values = settings.model_dump(mode="json")
-    for assignment in overrides.assignments:
+    for assignment in overrides.ordered:
         group, name = _resolved(assignment, ())
         owners = [o for o in (_owners(name) if group is None else (group,)) if o in groups]
         if not owners:
@@ -186,42 +192,6 @@ def changed_settings(
     return RunSettings.checked(values)
 
 
-def differences(before: Study, after: Study) -> list[str]:
-    """What another study has otherwise, one short text for each thing.
-
-    Parameters
-    ----------
-    before, after
-        The same study without and with overrides.
-    """
-    lines = [
-        f"{key} = {new}"
-        for (key, old), (_, new) in zip(
-            _flattened(before.settings.as_dict()), _flattened(after.settings.as_dict()), strict=True
-        )
-        if old != new
-    ]
-    lines += [
-        f"{name} = {getattr(after, name)}"
-        for name in _TEXTS
-        if getattr(after, name) != getattr(before, name)
-    ]
-    if after.grid == before.grid:
-        return lines
-    old_axes = dict(before.grid.axes)
-    for name, values in after.grid.axes:
-        if old_axes.get(name) != values:
-            lines.append(f"{name} = {_shown(values)}")
-    return [*lines, f"{len(after.grid)} points"]
-
-
-def _shown(values: tuple[float, ...]) -> str:
-    texts = [f"{value:.12g}" for value in values]
-    if len(texts) <= 4:
-        return ", ".join(texts)
-    return f"{texts[0]}, {texts[1]}, ..., {texts[-1]} ({len(texts)} values)"
-
-
 def _groups(path: Path, groups: Any) -> tuple[tuple[str, ...], ...]:
     good = isinstance(groups, list) and all(
         isinstance(group, list) and all(isinstance(name, str) for name in group) for group in groups
@@ -231,10 +201,11 @@ def _groups(path: Path, groups: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(group) for group in groups)
 
 
-def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names with dots and values of tables in tables."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flattened(value, f"{prefix}{name}.")
+            yield from flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -258,6 +229,9 @@ def _assign(settings: dict[str, Any], group: str | None, name: str, value: Any) 
     """Set a setting in its group, or in every group that has it."""
     for owner in _owners(name) if group is None else (group,):
         target = settings[owner] if owner else settings
+        if name == "architecture" and value != target[name]:
+            default = TrainSettings()  # the sizes were meant for the network before
+            target.update({size: getattr(default, size) for size in NETWORK_SIZES})
         target[name] = _typed(owner, name, value)
 
 
@@ -267,13 +241,13 @@ def _resolved(assignment: Assignment, couplings: Sequence[str]) -> tuple[str | N
     group, dot, name = key.rpartition(".")
     known = {
         **{f"grid.{coupling}": ("grid", coupling) for coupling in couplings},
-        **{f"study.{text}": ("study", text) for text in _TEXTS},
+        **{f"study.{text}": ("study", text) for text in TEXTS},
         **{f"{g}.{n}": (g, n) for g, owner in _parts().items() if g for n in owner.model_fields},
     }
     if dot and key in known:
         return group, name
     owners = [f"{g}.{key}".removeprefix(".") for g in _owners(key)]
-    meanings = [f"grid.{key}"] * (key in couplings) + [f"study.{key}"] * (key in _TEXTS)
+    meanings = [f"grid.{key}"] * (key in couplings) + [f"study.{key}"] * (key in TEXTS)
     if not dot and len(meanings) + bool(owners) > 1:
         ways = " or ".join([*meanings, *owners])
         raise SettingsError(
@@ -283,7 +257,7 @@ def _resolved(assignment: Assignment, couplings: Sequence[str]) -> tuple[str | N
         return known[meanings[0]]
     if not dot and owners:
         return None, key
-    bare = {*couplings, *_TEXTS, *(n for g in _parts().values() for n in g.model_fields)}
+    bare = {*couplings, *TEXTS, *(n for g in _parts().values() for n in g.model_fields)}
     names = [*known] if dot else sorted(bare - {*_parts()})
     near = nearest(key, names)
     listed = f"couplings are {', '.join(couplings)}" if couplings else "there are no couplings here"

@@ -25,6 +25,8 @@ _FIRST_TRAINED = (
     "max_epochs",
     "patience",
 )
+NETWORK_SIZES = ("channels", "kernel", "width", "depth", "heads", "order", "bond")
+"""Settings of a classifier that only some architectures use."""
 BASES = ("Sz", "Sx", "Sy", "random", "unbiased")
 """Bases of a measurement: a spin component on all sites, or one drawn for each site of each shot.
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from phasenet.cli.overrides import add_overrides, study_of
+from phasenet.cli.overrides import add_overrides, differences, study_of
 from phasenet.errors import MissingInputError, SettingsError, StudyError
-from phasenet.overrides import Overrides, apply_overrides, differences
+from phasenet.overrides import Overrides, apply_overrides
 from phasenet.points import Grid
 from phasenet.study import load_study
 
@@ -232,6 +232,15 @@ def test_a_name_with_two_meanings(haldane):
     after = changed(study, "grid.length=8", "finite.length=10", "study.title=T", "grid.title=1")
     assert names(after.grid) == ["length=8,title=1"]
     assert (after.settings.finite.length, after.title) == (10, "T")
+
+
+def test_another_architecture_begins_with_its_own_sizes(haldane):
+    before = changed(haldane, "channels=4,4", "batch=64")
+    after = changed(before, "width=16", "architecture=gru").settings.train
+    assert (after.architecture, after.channels, after.width) == ("gru", (8, 8), 16)
+    assert after.batch == 64
+    same = changed(before, "architecture=convolutional").settings.train
+    assert same.channels == (4, 4)
 
 
 def test_the_command_line(haldane, tmp_path, capsys):

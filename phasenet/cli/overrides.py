@@ -46,7 +46,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 def study_of(options: argparse.Namespace) -> "Study":
     """Study that a command names, with its changes, which are said in one line."""
-    from phasenet.overrides import Overrides, apply_overrides, differences
+    from phasenet.overrides import Overrides, apply_overrides
     from phasenet.study import load_study
 
     study = load_study(options.study)
@@ -60,3 +60,41 @@ def study_of(options: argparse.Namespace) -> "Study":
     if said:
         print(f"{study.name} with {'; '.join(said)}")
     return changed
+
+
+def differences(before: "Study", after: "Study") -> list[str]:
+    """What another study has otherwise, one short text for each thing.
+
+    Parameters
+    ----------
+    before, after
+        The same study without and with overrides.
+    """
+    from phasenet.overrides import TEXTS, flattened
+
+    lines = [
+        f"{key} = {new}"
+        for (key, old), (_, new) in zip(
+            flattened(before.settings.as_dict()), flattened(after.settings.as_dict()), strict=True
+        )
+        if old != new
+    ]
+    lines += [
+        f"{name} = {getattr(after, name)}"
+        for name in TEXTS
+        if getattr(after, name) != getattr(before, name)
+    ]
+    if after.grid == before.grid:
+        return lines
+    old_axes = dict(before.grid.axes)
+    for name, values in after.grid.axes:
+        if old_axes.get(name) != values:
+            lines.append(f"{name} = {_shown(values)}")
+    return [*lines, f"{len(after.grid)} points"]
+
+
+def _shown(values: tuple[float, ...]) -> str:
+    texts = [f"{value:.12g}" for value in values]
+    if len(texts) <= 4:
+        return ", ".join(texts)
+    return f"{texts[0]}, {texts[1]}, ..., {texts[-1]} ({len(texts)} values)"

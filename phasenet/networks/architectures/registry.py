@@ -22,7 +22,7 @@ from phasenet.networks.architectures.tensorized import with_forms
 from phasenet.networks.architectures.transformer import TRANSFORMER
 from phasenet.networks.layers.forms import forms_for
 from phasenet.networks.readings import Readings
-from phasenet.settings import TrainSettings
+from phasenet.settings import NETWORK_SIZES, TrainSettings
 
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
@@ -36,8 +36,6 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 )
 """Kinds of networks by the names that ``train.architecture`` takes."""
 
-# Settings that only some kinds use.
-_SHARED = ("channels", "kernel", "width", "depth", "heads", "order", "bond")
 # A gigabyte in float32: far above what snapshots of a chain can teach.
 _MOST_WEIGHTS = 2**28
 
@@ -124,7 +122,7 @@ def build(architecture: Mapping[str, Any]) -> nn.Module:
 
 def _check_used(settings: TrainSettings, kind: Architecture) -> None:
     default = TrainSettings()
-    changed = [name for name in _SHARED if getattr(settings, name) != getattr(default, name)]
+    changed = [name for name in NETWORK_SIZES if getattr(settings, name) != getattr(default, name)]
     odd = [name for name in changed if name not in kind.uses]
     if odd:
         raise SettingsError(
