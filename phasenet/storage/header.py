@@ -26,6 +26,7 @@ class Kind(StrEnum):
     TABLE = "table"
     CHART = "chart"
     COMPRESSION = "compression"
+    REPORT = "report"
 
 
 def format_version(kind: object) -> int:
