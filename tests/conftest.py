@@ -1,6 +1,7 @@
 """Shared by all tests: one BLAS thread, the study of the main job, small studies made from it."""
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,10 @@ from phasenet.study import Study, load_study
 
 # Before numpy is loaded, which none of the imports above does.
 os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+# A shell starts its background jobs deaf to Ctrl-C; what it does is tested all the same.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples each time, and no verdict on how fast a loaded machine draws them.
 settings.register_profile(
