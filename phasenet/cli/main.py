@@ -14,6 +14,7 @@ from phasenet.cli import (
     compress,
     discover,
     estimate,
+    explain,
     export,
     fit,
     import_,
@@ -44,6 +45,7 @@ _VERBS = (
     tensorize,
     compress,
     fit,
+    explain,
     measure,
     estimate,
     chart,
@@ -58,6 +60,7 @@ a study flows one way, and every arrow leaves a file:
 beside it:
   snapshots --discover--> transitions without labels        network --compress--> a smaller one
   state --fit--> *.wavefunction.h5 --tensorize--> the network as a state
+  network, wavefunction --explain--> what it has learned, as a page
 
 start here:  phasenet run simulations/haldane.py
 datasets:    phasenet sample datasets/haldane.toml

@@ -13,6 +13,7 @@ from phasenet.pipeline.dataset_lines import snapshot_lines
 from phasenet.pipeline.discovered import DISCOVER, discovery_lines
 from phasenet.pipeline.fit import wavefunction_lines
 from phasenet.pipeline.measure import MeasurePlan
+from phasenet.pipeline.report_lines import report_lines
 from phasenet.pipeline.reporting import SilentReporter
 from phasenet.pipeline.tabulated import measured_lines, observable_lines
 from phasenet.records import DmrgOutcome, GroundState
@@ -20,6 +21,7 @@ from phasenet.storage.compression import read_compression
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header, Kind, Parent
 from phasenet.storage.networks import read_network
+from phasenet.storage.reports import read_report
 from phasenet.storage.states import read_state
 from phasenet.storage.tables import read_chart, read_table
 from phasenet.storage.tenpy_files import is_tenpy_file
@@ -63,6 +65,7 @@ def _content(path: Path, header: Header) -> list[str]:
         Kind.TABLE: lambda: measured_lines(read_table(path)[1]),
         Kind.CHART: lambda: _chart_lines(path, header),
         Kind.COMPRESSION: lambda: curve_lines(read_compression(path)[1]),
+        Kind.REPORT: lambda: report_lines(read_report(path)[1]),
     }
     return readers[header.kind]()
 

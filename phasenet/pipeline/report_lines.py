@@ -1,0 +1,42 @@
+"""A report in words: on a terminal."""
+
+import math
+from collections.abc import Sequence
+
+from phasenet.findings import Cell, FindingTable, Report
+
+
+def shown(cell: Cell) -> str:
+    """Cell as a reader sees it.
+
+    >>> shown(0.874321), shown(1e-9), shown(None), shown(12.0)
+    ('0.8743', '1e-09', '', '12')
+    """
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    return cell if isinstance(cell, str) else f"{cell:.4g}"
+
+
+def report_lines(report: Report) -> list[str]:
+    """Report on a terminal: the verdicts and the tables."""
+    lines = [report.title, report.verdict]
+    for section in report.sections:
+        lines += ["", f"{section.title}: {section.verdict}"]
+        for table in section.tables:
+            lines += [f"  {table.title}", *(f"    {line}" for line in _columns(table))]
+    return lines
+
+
+def _columns(table: FindingTable) -> list[str]:
+    rows: Sequence[tuple[str, ...]] = [
+        table.columns,
+        *(tuple(shown(cell) for cell in row) for row in table.rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.ljust(width) if k == 0 else text.rjust(width)
+            for k, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Figures of the sections of a report, from their stored numbers alone."""
