@@ -25,7 +25,7 @@ class TerminalReporter:
             from tqdm import tqdm  # only needed on a terminal
 
             # miniters=0: the words beside the bar change even where the bar does not move.
-            self._bar = tqdm(total=total, desc=title, leave=False, dynamic_ncols=True, miniters=0)
+            self._bar = tqdm(total=total or None, desc=title, leave=False, dynamic_ncols=True, miniters=0)
         else:
             self.say(f"{title} ...")
 
@@ -38,9 +38,9 @@ class TerminalReporter:
             return
         eighth = self._total > 1 and done * _LINES_PER_STAGE >= (self._shown + 1) * self._total
         if eighth or time.monotonic() - self._said >= _SECONDS_PER_LINE:
-            self._shown = done * _LINES_PER_STAGE // self._total
+            self._shown = done * _LINES_PER_STAGE // max(self._total, 1)
             self._said = time.monotonic()
-            self.say(f"  {done}/{self._total} {text}")
+            self.say(f"  {done}/{self._total} {text}" if self._total else f"  {text}")
 
     def end(self) -> None:
         """Remove the bar."""

@@ -1,6 +1,7 @@
 """What a classifier or a neural wavefunction has learned, as a report."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,24 +183,28 @@ def _known(
 
 
 def _parts(plan: ExplainPlan, reporter: Reporter) -> tuple[Part, ...]:
+    from phasenet.insight.automaton import automaton_section
+    from phasenet.insight.bonds import bonds_section
+    from phasenet.insight.controls import controls_section
+    from phasenet.insight.importance import importance_section
+    from phasenet.insight.interventions import interventions_section
     from phasenet.insight.observable import observable_section
 
-    read: list[Subject] = []
-
+    @functools.cache
     def subject() -> "Subject":
-        # Read once, and not at all where every section is there.
-        if not read:
-            read.append(read_subject(plan, reporter))
-        return read[0]
+        # Not read at all where every section is kept.
+        return read_subject(plan, reporter)
 
-    def observable(progress: Progress) -> Section:
-        return observable_section(subject(), progress=progress)
+    def controls(progress: Progress) -> Section:
+        other = read_snapshots(plan.other)[1] if plan.other else None
+        return controls_section(subject(), other, progress=progress)
 
-    return (
-        Part(
-            name="observable",
-            title="The classifier as an observable",
-            total=len(plan.states),
-            compute=observable,
-        ),
+    makers: tuple[tuple[str, str, Callable[[Progress], Section]], ...] = (
+        ("observable", "observable", lambda p: observable_section(subject(), progress=p)),
+        ("interventions", "interventions", lambda p: interventions_section(subject(), progress=p)),
+        ("controls", "controls", controls),
+        ("bonds", "bonds", lambda p: bonds_section(subject(), progress=p)),
+        ("automaton", "automaton", lambda p: automaton_section(subject(), progress=p)),
+        ("importance", "mode importance", lambda p: importance_section(subject(), progress=p)),
     )
+    return tuple(Part(name=name, title=title, compute=make) for name, title, make in makers)

@@ -90,7 +90,7 @@ def explain_wavefunction(plan: WavefunctionPlan, product: Product, *, reporter: 
             progress=progress,
         )
 
-    part = Part(name="state", title="The network as a state", total=100, compute=compute)
+    part = Part(name="state", title="the network as a state", compute=compute)
     return make_report(
         product,
         f"What state {plan.wavefunction.name} is",

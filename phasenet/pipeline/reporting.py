@@ -9,7 +9,7 @@ class Reporter(Protocol):
     """Receives the progress of steps."""
 
     def begin(self, title: str, total: int) -> None:
-        """Open a stage of ``total`` pieces of work."""
+        """Open a stage of ``total`` pieces of work; 0 where nobody knows how many."""
 
     def advance(self, done: int, text: str) -> None:
         """Say that ``done`` pieces are finished, with a few words on the latest."""

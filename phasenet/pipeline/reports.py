@@ -29,16 +29,16 @@ class Part:
         Of the section.
     title
         Of the section, and of its progress.
-    total
-        Pieces of work.
     compute
         Makes it; a SettingsError says why there is none.
+    total
+        Pieces of work; 0 where nobody knows how many.
     """
 
     name: str
     title: str
-    total: int
     compute: Callable[[Progress], Section]
+    total: int = 0
 
 
 def report_files(path: Path) -> tuple[Path, Path]:
@@ -108,7 +108,9 @@ def _made(part: Part, product: Product, reporter: Reporter) -> Section:
         try:
             section = part.compute(reporter.advance)
         except SettingsError as reason:
-            section = Section(name=part.name, title=part.title, verdict=f"not shown: {reason}")
+            section = Section(
+                name=part.name, title=part.title.capitalize(), verdict=f"not shown: {reason}"
+            )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_report(path, header, Report(title=part.title, verdict="", sections=(section,)))
     return section

@@ -43,7 +43,7 @@ def part(name, calls, *, error=None):
             notes=("a <note>",),
         )
 
-    return Part(name=name, title=name.title(), total=2, compute=compute)
+    return Part(name=name, title=name.title(), compute=compute)
 
 
 def made(product, parts):
