@@ -70,7 +70,7 @@ def execute(options: argparse.Namespace) -> None:
     from phasenet.cli.steps import finish
     from phasenet.pipeline.explain import ExplainPlan, explain
     from phasenet.pipeline.explain_wavefunction import WavefunctionPlan, explain_wavefunction
-    from phasenet.pipeline.report_lines import report_lines
+    from phasenet.pipeline.report_lines import verdict_lines
 
     out = output(options.out, successor(options.network, "report"), "report")
     reporter = TerminalReporter()
@@ -94,7 +94,7 @@ def execute(options: argparse.Namespace) -> None:
         if finish(product, options.dry_run):
             return
         report = explain(plan, product, reporter=reporter)
-    print("\n".join([*report_lines(report), "", _written(product)]))
+    print("\n".join([*verdict_lines(report), "", _written(product)]))
 
 
 def _check_wavefunction(options: argparse.Namespace) -> None:

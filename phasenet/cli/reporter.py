@@ -25,7 +25,9 @@ class TerminalReporter:
             from tqdm import tqdm  # only needed on a terminal
 
             # miniters=0: the words beside the bar change even where the bar does not move.
-            self._bar = tqdm(total=total or None, desc=title, leave=False, dynamic_ncols=True, miniters=0)
+            self._bar = tqdm(
+                total=total or None, desc=title, leave=False, dynamic_ncols=True, miniters=0
+            )
         else:
             self.say(f"{title} ...")
 

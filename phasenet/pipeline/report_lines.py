@@ -1,9 +1,12 @@
 """A report in words: on a terminal."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from phasenet.findings import Cell, FindingTable, Report
+
+_WIDTH = 100
 
 
 def shown(cell: Cell) -> str:
@@ -17,8 +20,17 @@ def shown(cell: Cell) -> str:
     return cell if isinstance(cell, str) else f"{cell:.4g}"
 
 
+def verdict_lines(report: Report) -> list[str]:
+    """Verdict of a report and those of its sections, as paragraphs."""
+    lines = [report.title, *textwrap.wrap(report.verdict, _WIDTH)]
+    for section in report.sections:
+        lines += ["", section.title]
+        lines += textwrap.wrap(section.verdict, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return lines
+
+
 def report_lines(report: Report) -> list[str]:
-    """Report on a terminal: the verdicts and the tables."""
+    """Verdicts and tables of a report."""
     lines = [report.title, report.verdict]
     for section in report.sections:
         lines += ["", f"{section.title}: {section.verdict}"]

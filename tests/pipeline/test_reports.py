@@ -10,7 +10,7 @@ import pytest
 from phasenet.errors import SettingsError
 from phasenet.findings import FindingTable, Section
 from phasenet.pipeline.product import Product
-from phasenet.pipeline.report_lines import report_lines
+from phasenet.pipeline.report_lines import report_lines, verdict_lines
 from phasenet.pipeline.reporting import SilentReporter
 from phasenet.pipeline.reports import Part, make_report, report_files
 from phasenet.pipeline.show import describe
@@ -99,7 +99,9 @@ def test_the_page_is_whole_and_holds_all(product):
 
 
 def test_on_a_terminal(product):
-    lines = report_lines(made(product, [part("one", Counter())]))
+    report = made(product, [part("one", Counter())])
+    assert verdict_lines(report) == ["Title", "one & more", "", "One", "  one & more"]
+    lines = report_lines(report)
     assert lines[:2] == ["Title", "one & more"]
     assert lines[-3:] == ["    state   value <x>", "    D = 0        0.25", "    D = 12"]
     assert set(lines) <= {"", *describe(product.path)}
