@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from phasenet import __version__
 from phasenet.cli import (
+    attack,
     chart,
     compress,
     discover,
@@ -20,6 +21,7 @@ from phasenet.cli import (
     import_,
     measure,
     merge,
+    protect,
     run,
     sample,
     show,
@@ -46,6 +48,8 @@ _VERBS = (
     compress,
     fit,
     explain,
+    protect,
+    attack,
     measure,
     estimate,
     chart,
@@ -61,6 +65,8 @@ beside it:
   snapshots --discover--> transitions without labels        network --compress--> a smaller one
   state --fit--> *.wavefunction.h5 --tensorize--> the network as a state
   network, wavefunction --explain--> what it has learned, as a page
+  network --protect--> one train without its parameters, to be published
+  networks --attack--> what they give away about their data, against chance
 
 start here:  phasenet run simulations/haldane.py
 datasets:    phasenet sample datasets/haldane.toml
