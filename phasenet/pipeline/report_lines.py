@@ -22,21 +22,26 @@ def shown(cell: Cell) -> str:
 
 def verdict_lines(report: Report) -> list[str]:
     """Verdict of a report and those of its sections, as paragraphs."""
-    lines = [report.title, *textwrap.wrap(report.verdict, _WIDTH)]
+    lines = [report.title, *_wrapped(report.verdict, "")]
     for section in report.sections:
-        lines += ["", section.title]
-        lines += textwrap.wrap(section.verdict, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += ["", section.title, *_wrapped(section.verdict, "  ")]
     return lines
 
 
 def report_lines(report: Report) -> list[str]:
-    """Verdicts and tables of a report."""
-    lines = [report.title, report.verdict]
+    """Verdicts and tables of a report; what its one section says is not said twice."""
+    lines = [report.title, *_wrapped(report.verdict, "")]
     for section in report.sections:
-        lines += ["", f"{section.title}: {section.verdict}"]
+        lines += ["", section.title]
+        if section.verdict != report.verdict:
+            lines += _wrapped(section.verdict, "  ")
         for table in section.tables:
             lines += [f"  {table.title}", *(f"    {line}" for line in _columns(table))]
     return lines
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
 def _columns(table: FindingTable) -> list[str]:
