@@ -14,7 +14,7 @@ from phasenet.plots.findings.interventions import interventions_figures
 from phasenet.plots.findings.membership import membership_figures
 from phasenet.plots.findings.observable import observable_figures
 from phasenet.plots.findings.protection import protection_figures
-from phasenet.plots.findings.state import state_figures
+from phasenet.plots.findings.state import aklt_figures, state_figures
 
 Figures = tuple[tuple[str, Figure], ...]
 """Captions and figures."""
@@ -27,6 +27,7 @@ _DRAWERS: Mapping[str, Callable[[Section], Figures]] = {
     "automaton": automaton_figures,
     "importance": importance_figures,
     "state": state_figures,
+    "aklt": aklt_figures,
     "attribute": attribute_figures,
     "membership": membership_figures,
     "protection": protection_figures,
