@@ -25,6 +25,8 @@ _MAX_CORRELATION = 0.75
 # A correlation length of so many chains is long-range order, or belongs to the ends.
 _LONG_RANGE = 4.0
 _MAX_SPLITS = 2
+# Probability of a branch that is there by rounding alone.
+_NO_WEIGHT = 1e-12
 # Singular values below it have vectors of rounding noise.
 _NOISE = 1e-10
 _EQUAL = 1.01
@@ -164,7 +166,10 @@ def _branches(form: StateForm, middle: int, span: int, splits: int) -> Iterator[
         return
     # What correlates the far sides lives beyond the window: a projection there leaves the bulk.
     last = window.sites[-1] + 1
+    weights = form.left_weights(last)
     for side in _sides(correlated, window.cores[-1].right):
+        if (weights[:, None] * np.abs(side) ** 2).sum() < _NO_WEIGHT:
+            continue
         core = np.tensordot(side, form.cores[last], axes=(1, 0))
         cores = (*form.cores[:last], core, *form.cores[last + 1 :])
         yield from _branches(state_form(TensorTrain(cores=cores)), middle, span, splits - 1)

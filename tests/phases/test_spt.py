@@ -147,6 +147,20 @@ def test_a_cat_state_is_undetermined():
         assert "in each of 2 entangled branches" in invariant.reason
 
 
+def test_a_side_that_is_never_found_is_no_branch():
+    # What correlates the far sides of the window is a projector on all that occurs there.
+    words = ((2, 1, 1, 1, 2, 1, 0, 0), (2, 0, 2, 1, 2, 1, 0, 0), (2, 0, 0, 0, 2, 0, 2, 2))
+    cores = [np.zeros((3, 3, 3)) for _ in words[0]]
+    for k, word in enumerate(words):
+        for core, state in zip(cores, word, strict=True):
+            core[k, state, k] = 1.0
+    first = np.tensordot([[0.67, 0.57, -0.47]], cores[0], axes=(1, 0))
+    chain = TensorTrain(cores=(first, *cores[1:-1], cores[-1].sum(axis=2, keepdims=True)))
+    for invariant in invariants(chain):
+        assert invariant.value == 0
+        assert "stay correlated" in invariant.reason
+
+
 def test_entangled_ends_are_told_from_the_bulk():
     # The end spins form a singlet: the half chain then carries an integer spin, and its trivial
     # action must not pass for that of the bulk.
