@@ -37,7 +37,7 @@ class Variance:
         Whose states are mixed.
     densities, near, strings
         By densities; by two-point functions and strings up to LOCAL sites as well; by longer
-        strings as well. Of half-integer spins, which have no strings, the last is NaN.
+        strings as well. The last is NaN for half-integer spins and short chains, which have none.
     bound
         Largest error of each because of the train.
     zeros
@@ -174,7 +174,10 @@ def _without_strings(variance: Variance) -> str:
             "undecided: densities and two-point functions leave more of it unexplained than they "
             "explain"
         )
-    return f"reads {_what(variance, None)}; half-integer spins have no string order of this kind"
+    return (
+        f"reads {_what(variance, None)}; string order was not asked for, as half-integer spins and "
+        f"chains of {2 * LOCAL} sites at most have none beyond {LOCAL} sites"
+    )
 
 
 def _by_reaction(reaction: Reaction) -> str:

@@ -102,7 +102,7 @@ OUTCOMES = {
     "reads an order of signs over 10 sites, but not as a sum of strings": (
         [observable(0.2, 0.3, 0.31), interventions(0.9, 20.0)],
     ),
-    "reads the density of zeros and short-range correlations; half-integer spins": (
+    "reads the density of zeros and short-range correlations; string order was not": (
         [observable(0.6, 0.9, None)],
     ),
     "undecided: densities and two-point functions leave more": ([observable(0.1, 0.3, None)],),
