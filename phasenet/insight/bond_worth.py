@@ -8,7 +8,7 @@ from torch import nn
 
 from phasenet.insight.bond_shots import LabelledShots
 from phasenet.insight.layer_bonds import ablated_layers
-from phasenet.insight.separation import area, discriminability, linear_scores
+from phasenet.insight.separation import discriminability, linear_scores
 from phasenet.insight.subject import logits_of
 from phasenet.insight.train_bonds import (
     BondView,
@@ -17,6 +17,7 @@ from phasenet.insight.train_bonds import (
     uniform_spectra,
 )
 from phasenet.networks.layers.spectra import BondSpectrum
+from phasenet.statistics import area_under_curve
 from phasenet.trains.train import FloatArray, TensorTrain
 
 # Values of a bond that are shown and ablated one by one.
@@ -123,11 +124,11 @@ def _train_bond(view: BondView, uniform: FloatArray, shots: LabelledShots, seed:
         data=BondSpectrum.of(torch.from_numpy(view.values)),
         scale=float(np.linalg.norm(view.values)),
         kept=kept_values(view, AGREEMENT, weights),
-        running=float(area(running, second)),
-        readout=float(area(linear_scores(view.left, second, seed), second)),
+        running=float(area_under_curve(running, second == 0)),
+        readout=float(area_under_curve(linear_scores(view.left, second, seed), second == 0)),
         guess=np.asarray([each.mean() for each in guesses]),
         guess_spread=np.asarray([each.std() for each in guesses]),
-        features=area(features, second),
+        features=area_under_curve(features, second == 0),
         distances=discriminability(features, second),
         means=(means * signs[:, None])[:leading],
         accuracy=np.asarray([accuracy for accuracy, _ in without]),

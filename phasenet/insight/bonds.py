@@ -15,11 +15,11 @@ from phasenet.insight.bond_worth import (
     train_bonds,
 )
 from phasenet.insight.layer_bonds import Stage, layer_spectra, stack_view
-from phasenet.insight.separation import area, area_error
+from phasenet.insight.separation import area_error
 from phasenet.insight.subject import Progress, Subject
 from phasenet.insight.train_bonds import gap_train
 from phasenet.networks.layers.spectra import BondSpectrum
-from phasenet.statistics import binomial_error
+from phasenet.statistics import area_under_curve, binomial_error
 from phasenet.trains.train import Array, FloatArray
 
 _SHOTS, _LAYER_SHOTS = 2000, 500
@@ -59,7 +59,11 @@ def bonds_section(subject: Subject, progress: Progress) -> Section:
     tables = [_train_table(found, train.bond_dims, shots), _middle_table(found, whole, shots.names)]
     if spectra:
         tables += [_stage_table(stages), _layer_table(spectra, ablations, plain)]
-    said = [_train_words(found, train.bond_dims, shots, area(values, shots.second), whole)]
+    said = [
+        _train_words(
+            found, train.bond_dims, shots, area_under_curve(values, shots.second == 0), whole
+        )
+    ]
     said += [_layer_words(spectra, ablations, plain)] if spectra else []
     return Section(
         name="bonds",

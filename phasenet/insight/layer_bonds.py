@@ -10,7 +10,6 @@ from torch import nn
 
 from phasenet.errors import SettingsError
 from phasenet.insight.separation import (
-    area,
     area_error,
     discriminability,
     distance_error,
@@ -24,6 +23,7 @@ from phasenet.networks.layers.low_rank import LowRankConvolution
 from phasenet.networks.layers.mpo import MPOLinear
 from phasenet.networks.layers.spectra import BondSpectrum
 from phasenet.networks.layers.tucker import TuckerLinear
+from phasenet.statistics import area_under_curve
 from phasenet.trains.train import FloatArray, IntArray
 
 _ROWS = 256
@@ -165,7 +165,10 @@ def _canonical(layer: Tensorized) -> Tensorized:
 
 def _stage(name: str, values: FloatArray, second: IntArray, seed: int) -> Stage:
     scores = linear_scores(values, second, seed)
-    found, distance = float(area(scores, second)), float(discriminability(scores, second))
+    found, distance = (
+        float(area_under_curve(scores, second == 0)),
+        float(discriminability(scores, second)),
+    )
     return Stage(
         name=name,
         numbers=values.shape[1],

@@ -1,7 +1,6 @@
 """How well numbers tell two classes apart."""
 
 import numpy as np
-import scipy.stats
 
 from phasenet.seeds import stream
 from phasenet.trains.train import FloatArray, IntArray
@@ -10,29 +9,6 @@ from phasenet.trains.train import FloatArray, IntArray
 _RIDGE = 1e-3
 # More features are mixed into so many first, so that a few thousand shots fix a linear readout.
 _MOST_FEATURES = 256
-
-
-def area(scores: FloatArray, second: IntArray) -> FloatArray:
-    r"""Area under the ROC curve: :math:`P(x_1 > x_2) + P(x_1 = x_2)/2`, first against second class.
-
-    Parameters
-    ----------
-    scores
-        Shape (shots, ...); each column by itself.
-    second
-        Whether a shot is of the second class, shape (shots,).
-
-    Returns
-    -------
-    Shape (...).
-
-    >>> print(area(np.array([3.0, 2.0, 2.0, 0.0]), np.array([0, 0, 1, 1])))
-    0.875
-    """
-    one = second == 0
-    ranks = scipy.stats.rankdata(scores, axis=0)
-    first, other = int(one.sum()), int((~one).sum())
-    return np.asarray((ranks[one].sum(axis=0) - first * (first + 1) / 2) / (first * other))
 
 
 def area_error(areas: FloatArray | float, second: IntArray) -> FloatArray:
@@ -91,7 +67,7 @@ def linear_scores(features: FloatArray, second: IntArray, seed: int) -> FloatArr
     >>> rng = np.random.default_rng(0)
     >>> second = np.repeat([0, 1], 200)
     >>> features = rng.normal(size=(400, 3)) - 2.0 * second[:, None] * [1.0, 0.0, 0.0]
-    >>> bool(area(linear_scores(features, second, 0), second) > 0.85)
+    >>> bool(discriminability(linear_scores(features, second, 0), second) > 1.4)
     True
     """
     rng = stream(seed, "insight", "readout")

@@ -16,6 +16,7 @@ from phasenet.errors import SettingsError, ShapeError
 from phasenet.privacy.attackers import Attacker, attacked
 from phasenet.privacy.intervals import LEVEL, Estimate, bootstrapped, clustered_share
 from phasenet.seeds import derived_seed, stream
+from phasenet.statistics import area_under_curve
 from phasenet.trains.train import Array, FloatArray, IntArray
 
 
@@ -187,25 +188,12 @@ def strongest(results: Sequence[AttackResult]) -> AttackResult:
     return max(results, key=lambda result: result.accuracy.low - result.chance)
 
 
-def area(scores: FloatArray, positive: NDArray[np.bool_]) -> float:
-    """Area under the receiver operating curve, ties counted half; NaN without both classes.
-
-    >>> print(f"{area(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, True, False, True])):.3f}")
-    0.875
-    """
-    ones = int(positive.sum())
-    zeros = len(positive) - ones
-    if ones == 0 or zeros == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]
-    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
 def _mean_area(probabilities: FloatArray, classes: IntArray) -> float:
     if probabilities.shape[1] == 2:
-        return area(probabilities[:, 1], classes == 1)
-    return float(np.mean([area(p, classes == k) for k, p in enumerate(probabilities.T)]))
+        return float(area_under_curve(probabilities[:, 1], classes == 1))
+    return float(
+        np.mean([area_under_curve(p, classes == k) for k, p in enumerate(probabilities.T)])
+    )
 
 
 def _checked(

@@ -10,7 +10,6 @@ from phasenet.insight.bond_shots import LabelledShots, labelled_shots
 from phasenet.insight.bond_worth import accuracy_and_gap, train_bonds
 from phasenet.insight.bonds import bonds_section
 from phasenet.insight.separation import (
-    area,
     area_error,
     discriminability,
     distance_error,
@@ -25,6 +24,7 @@ from phasenet.insight.train_bonds import (
 )
 from phasenet.networks.linear_first import OneHotLinear
 from phasenet.plots.findings.bonds import bonds_figures
+from phasenet.statistics import area_under_curve
 from phasenet.trains.gauge import general_gauge
 from phasenet.trains.train import TensorTrain
 from tests.insight.bond_toys import (
@@ -199,13 +199,15 @@ def test_areas_are_shares_of_pairs_in_order():
     rng = np.random.default_rng(0)
     scores, second = rng.integers(5, size=60).astype(float), rng.integers(2, size=60)
     one, other = scores[second == 0][:, None], scores[second == 1][None]
-    assert area(scores, second) == pytest.approx((one > other).mean() + (one == other).mean() / 2)
+    assert area_under_curve(scores, second == 0) == pytest.approx(
+        (one > other).mean() + (one == other).mean() / 2
+    )
 
 
 def test_error_of_an_area_is_its_spread_over_datasets():
     rng = np.random.default_rng(1)
     second = np.repeat([0, 1], 80)
-    found = area(rng.normal(size=(160, 2000)) - 1.0 * second[:, None], second)
+    found = area_under_curve(rng.normal(size=(160, 2000)) - 1.0 * second[:, None], second == 0)
     spread, error = found.std(), float(area_error(float(found.mean()), second))
     assert error == pytest.approx(spread, rel=0.15)
 
@@ -222,7 +224,7 @@ def test_noise_is_not_read_out():
     rng = np.random.default_rng(2)
     second = np.repeat([0, 1], 300)
     noise = rng.normal(size=(600, 100))
-    found = area(linear_scores(noise, second, 0), second)
+    found = area_under_curve(linear_scores(noise, second, 0), second == 0)
     assert abs(found - 0.5) < 5 * area_error(0.5, second)
     assert discriminability(np.zeros(600), second) == 0.0
 

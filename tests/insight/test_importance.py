@@ -20,8 +20,9 @@ from phasenet.networks.healing import fine_tune
 from phasenet.networks.layers.tucker import TuckerLinear
 from phasenet.networks.readings import Readings
 from phasenet.plots.findings.importance import importance_figures, picture_figures
+from phasenet.statistics import area_under_curve
 from phasenet.trained import TrainedNetwork
-from tests.benchmarks.insight.planted import area, planted, untrained
+from tests.benchmarks.insight.planted import planted, untrained
 from tests.networks.toy import toy_snapshots
 
 PLAIN = Readings(site_dim=3, lost=False, bases=())
@@ -165,7 +166,7 @@ def test_planted_rows_of_unequal_scales_are_found_against_networks_taught_shuffl
     assert abs(np.mean([one.accuracy for one in null]) - 0.5) < 0.03
     found = against_null(scores, [one.scores[:2] for one in null])
     for one, known in zip(found, problem.informative, strict=True):
-        assert area(one.scores.values[RECOMMENDED], known) == 1.0
+        assert area_under_curve(one.scores.values[RECOMMENDED], known) == 1.0
         assert one.z[RECOMMENDED][known].min() > 4
         assert one.p[RECOMMENDED][known].max() == 1 / 5
 

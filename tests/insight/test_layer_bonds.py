@@ -5,7 +5,7 @@ from torch import nn
 
 from phasenet.insight.bonds import bonds_section
 from phasenet.insight.layer_bonds import ablated_layers, layer_spectra, stack_view, without
-from phasenet.insight.separation import area, linear_scores
+from phasenet.insight.separation import linear_scores
 from phasenet.insight.subject import logits_of
 from phasenet.networks.architectures.gru import GRUClassifier
 from phasenet.networks.convolutional import ConvolutionalClassifier
@@ -18,6 +18,7 @@ from phasenet.networks.layers.mpo import MPOLinear
 from phasenet.networks.layers.tucker import TuckerLinear
 from phasenet.networks.linear_first import OneHotLinear
 from phasenet.plots.findings.bonds import bonds_figures
+from phasenet.statistics import area_under_curve
 from tests.insight.bond_toys import ALTERNATING, machine_train, no_progress, subject_of
 
 LAYERS = {
@@ -94,7 +95,9 @@ def test_stages_of_a_perceptron_are_readouts_of_its_bond_activations():
             flat = values.flatten(1).double().numpy()
             stage = stages[f"{layer}: {bond}"]
             assert stage.numbers == flat.shape[1]
-            assert stage.area == pytest.approx(area(linear_scores(flat, second, 3), second))
+            assert stage.area == pytest.approx(
+                area_under_curve(linear_scores(flat, second, 3), second == 0)
+            )
     # The class is the state of the first site.
     assert stages["input, one-hot"].area > 0.99
     assert list(stages)[-1] == "logits"
@@ -114,7 +117,7 @@ def test_steps_of_a_recurrent_layer_are_averaged_over_the_chain(count):
             # The sites come first, then the shots; or all shots of one site after another.
             per_site = values.reshape(8, count, -1)
             flat = per_site.mean(0).double().numpy()
-            wanted = area(linear_scores(flat, second, 0), second)
+            wanted = area_under_curve(linear_scores(flat, second, 0), second == 0)
             assert stages[f"{name}: {bond}"].area == pytest.approx(wanted)
 
 

@@ -13,8 +13,9 @@ from sklearn.metrics import roc_auc_score
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.plots.findings.attribute import attribute_figures
 from phasenet.privacy.attackers import ATTACKERS, attacked
-from phasenet.privacy.attacks import area, attribute_inference, group_folds, strongest
+from phasenet.privacy.attacks import attribute_inference, group_folds, strongest
 from phasenet.privacy.attribute_report import BLACK, WHITE, Secret, View, attribute_section
+from phasenet.statistics import area_under_curve
 
 
 def population(leak, features=30, models=160, groups=20, seed=0, classes=2):
@@ -123,9 +124,9 @@ def test_trees_find_a_few_features_among_thousands():
 def test_the_area_is_that_of_scikit_learn(pairs):
     scores, positive = np.array([p[0] for p in pairs], float), np.array([p[1] for p in pairs])
     if positive.all() or not positive.any():
-        assert np.isnan(area(scores, positive))
+        assert np.isnan(area_under_curve(scores, positive))
     else:
-        assert area(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
+        assert area_under_curve(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
 
 
 def test_what_cannot_be_attacked_is_said():

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from phasenet.insight.importance_modes import orthonormal_network
 from phasenet.insight.importance_scores import mode_scores, step_scores
 from phasenet.networks.layers.tucker import TuckerLinear
+from phasenet.statistics import area_under_curve
 
 Scores = Mapping[str, NDArray[np.float64]]
 _BATCH, _EARLY = 64, 4
@@ -110,18 +111,15 @@ def all_scores(problem: Planted, seed: int, *, epochs: int = 10) -> tuple[Scores
     return tuple({**one.values, **sums} for one, sums in zip(found[:2], history, strict=True))
 
 
-def area(values: NDArray[np.float64], informative: NDArray[np.bool_]) -> float:
-    """Probability that an informative index scores above another one."""
-    above = values[informative][:, None] - values[~informative]
-    return float(((above > 0) + 0.5 * (above == 0)).mean())
-
-
 def areas(seed: int, *, unequal: bool) -> dict[str, tuple[float, float]]:
     """Area of each score for rows and for columns, of one seed."""
     problem = planted(seed, unequal=unequal)
     scores = all_scores(problem, seed)
     pairs = list(zip(scores, problem.informative, strict=True))
-    return {name: tuple(area(one[name], known) for one, known in pairs) for name in scores[0]}
+    return {
+        name: tuple(float(area_under_curve(one[name], known)) for one, known in pairs)
+        for name in scores[0]
+    }
 
 
 def _backward(network: nn.Module, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
