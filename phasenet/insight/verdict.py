@@ -35,9 +35,10 @@ class Variance:
     ----------
     phase
         Whose states are mixed.
-    densities, near, strings
-        By densities; by two-point functions and strings up to LOCAL sites as well; by longer
-        strings as well. The last is NaN for half-integer spins and short chains, which have none.
+    uniform, densities, near, strings
+        By densities of the whole chain; by those of single sites as well; by two-point functions
+        and strings up to LOCAL sites as well; by longer strings as well. The last is NaN for
+        half-integer spins and short chains, which have none.
     bound
         Largest error of each because of the train.
     zeros
@@ -45,6 +46,7 @@ class Variance:
     """
 
     phase: str
+    uniform: float
     densities: float
     near: float
     strings: float
@@ -159,10 +161,14 @@ def _unexplained(variance: Variance, reaction: Reaction | None) -> str:
 
 
 def _what(variance: Variance, reaction: Reaction | None) -> str:
+    by_site = variance.densities - variance.uniform >= ADDS
     density = "the density of zeros" if variance.zeros else "local densities"
+    if by_site:
+        density = "densities site by site"
     if variance.near - variance.densities > variance.densities:
         return "short-range correlations"
-    silent = reaction is None or reaction.absent
+    # Random signs change what is read of single sites, too.
+    silent = by_site or reaction is None or reaction.absent
     if silent and variance.near - variance.densities < ADDS:
         return density
     return f"{density} and short-range correlations"
@@ -194,8 +200,9 @@ def _by_reaction(reaction: Reaction) -> str:
 def _numbers(variance: Variance | None, reaction: Reaction | None) -> list[str]:
     facts = []
     if variance is not None:
-        steps = [variance.densities, variance.near, variance.strings]
-        names = ["densities", f"+ correlations up to {LOCAL:g} sites", "+ longer strings"]
+        steps = [variance.uniform, variance.densities, variance.near, variance.strings]
+        near = f"+ correlations up to {LOCAL:g} sites"
+        names = ["densities", "site by site", near, "+ longer strings"]
         told = [f"{v:.3f} {n}" for v, n in zip(steps, names, strict=True) if np.isfinite(v)]
         facts.append(f"R² within {variance.phase} {' → '.join(told)}")
     if reaction is not None:
@@ -234,6 +241,7 @@ def _variance(section: Section, phase: str | None) -> Variance | None:
     near = [value for family, value in nested.items() if family != "string"]
     return Variance(
         phase=phase,
+        uniform=float(nested["density"]),
         densities=float(nested.get("profile", nested["density"])),
         near=float(near[-1]),
         strings=float(nested.get("string", np.nan)),

@@ -7,11 +7,13 @@ from phasenet.findings import Section
 from phasenet.insight.verdict import report_verdict
 
 
-def observable(local, pairs, strings, bound=0.0, zeros=0.99, classes=("haldane", "large_d")):
-    nested = [0.9 * local, local, 0.5 * (local + pairs), pairs]
+def observable(
+    local, pairs, strings, bound=0.0, zeros=0.99, uniform=0.95, classes=("haldane", "large_d")
+):
+    nested = [uniform * local, local, 0.5 * (local + pairs), pairs]
     families = ("density", "profile", "two-point", "short string", "string")
     if strings is None:
-        nested, families = [0.9 * local, local, pairs], families[:3]
+        nested, families = [uniform * local, local, pairs], families[:3]
     else:
         nested.append(strings)
     measures = (*classes, "all phases")
@@ -68,6 +70,12 @@ CONTROLS = Section(
 OUTCOMES = {
     "reads the density of zeros; string order adds nothing": (
         [observable(0.874, 0.880, 0.880), interventions(0.04, np.nan)],
+    ),
+    "reads densities site by site; string order adds nothing": (
+        [observable(0.985, 0.986, 0.986, uniform=0.5), interventions(0.2, 1.6)],
+    ),
+    "reads densities site by site and short-range correlations; string order adds nothing": (
+        [observable(0.8, 0.9, 0.9, uniform=0.5), interventions(0.2, 1.6)],
     ),
     "reads local densities; string order adds nothing": (
         [observable(0.874, 0.880, 0.880, zeros=0.2)],
@@ -126,7 +134,7 @@ def test_outcomes(words):
 def test_numbers_stand_behind_the_words():
     sections = [observable(0.874, 0.880, 0.881), interventions(0.04, 3.0), CONTROLS]
     found = report_verdict(sections)
-    steps = "0.874 densities → 0.880 + correlations up to 4 sites → 0.881 + longer strings"
+    steps = "0.830 densities → 0.874 site by site → 0.880 + correlations up to 4 sites → 0.881 + "
     assert f"R² within haldane {steps}" in found
     assert "random signs move shots of haldane 4.0 ± 1.0 % of the class gap" in found
     assert "as of signs 1.50 ± 0.10 sites apart" in found

@@ -13,6 +13,7 @@ from phasenet.plots.findings.importance import importance_figures
 from phasenet.plots.findings.interventions import interventions_figures
 from phasenet.plots.findings.membership import membership_figures
 from phasenet.plots.findings.observable import observable_figures
+from phasenet.plots.findings.privacy import privacy_figures
 from phasenet.plots.findings.protection import protection_figures
 from phasenet.plots.findings.state import aklt_figures, state_figures
 
@@ -31,6 +32,7 @@ _DRAWERS: Mapping[str, Callable[[Section], Figures]] = {
     "attribute": attribute_figures,
     "membership": membership_figures,
     "protection": protection_figures,
+    "privacy": privacy_figures,
 }
 
 
