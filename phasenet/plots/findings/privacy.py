@@ -100,7 +100,7 @@ def _panel(ax: Axes, section: Section, form: str, colours: Mapping[str, str]) ->
     ax.set_title(form, loc="left", size=8.5)
     ax.set_ylim(0.2, 1.04)
     ax.set_xlim(-0.5, len(places) - 0.5)
-    ax.set_xticks(places, [f"{share:g}" for share in section.arrays["share"]], size=7)
+    ax.set_xticks(places, [f"{share:g}" for share in section.arrays["share"]], size=7, rotation=45)
     ax.tick_params(labelbottom=True)
     ax.set_xlabel("share p of group 1", size=8)
 
