@@ -61,7 +61,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)"
     )
-    add_out(parser, "*.report.h5; page and JSON go beside it (default: beside the network)")
+    add_out(parser, "*.report.h5; page and JSON go beside it (default: NAME.explained.report.h5)")
     parser.set_defaults(execute=execute)
 
 
@@ -72,7 +72,7 @@ def execute(options: argparse.Namespace) -> None:
     from phasenet.pipeline.explain_wavefunction import WavefunctionPlan, explain_wavefunction
     from phasenet.pipeline.report_lines import verdict_lines
 
-    out = output(options.out, successor(options.network, "report"), "report")
+    out = output(options.out, successor(options.network, "explained.report"), "report")
     reporter = TerminalReporter()
     if options.network.name.endswith(_WAVEFUNCTION):
         _check_wavefunction(options)
@@ -91,6 +91,8 @@ def execute(options: argparse.Namespace) -> None:
             seed=options.seed,
         )
         product = plan.product(out)
+        if options.dry_run and not plan.train.is_file():
+            print(f"would make {plan.train}")
         if finish(product, options.dry_run):
             return
         report = explain(plan, product, reporter=reporter)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet.errors import MissingInputError, SettingsError
+from phasenet.errors import SettingsError
 from phasenet.findings import Report, Section
 from phasenet.pipeline.product import Product, card_of, ordered_states, parents_of, state_files
 from phasenet.pipeline.reporting import Reporter
@@ -14,7 +14,7 @@ from phasenet.pipeline.reports import Part, Progress, make_report, report_files
 from phasenet.pipeline.tensorize import tensorize, train_product
 from phasenet.points import ParameterPoint
 from phasenet.shots import Snapshots
-from phasenet.storage.container import read_header
+from phasenet.storage.container import check_kind, read_header
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.networks import read_network
 from phasenet.storage.snapshots import read_snapshots
@@ -69,6 +69,16 @@ class ExplainPlan:
             No open chain is there, or the train is that of another network.
         MissingInputError, FileKindError
         """
+        head = _header(network, Kind.NETWORK)
+        for path in filter(None, (snapshots, other)):
+            _header(path, Kind.SNAPSHOTS)
+        if train.is_file():
+            parents = _header(train, Kind.TRAIN).parents
+            if head.id not in [parent.id for parent in parents]:
+                raise SettingsError(
+                    f"{train} is not the train of {network}; make it with: phasenet tensorize "
+                    f"{network}"
+                )
         finite = [
             path
             for path in ordered_states(state_files(places))
@@ -79,16 +89,6 @@ class ExplainPlan:
                 f"no open chain among {', '.join(map(str, places))}; a classifier is an "
                 f"observable of *.{Boundary.FINITE}.{Kind.STATE}.h5"
             )
-        for path in filter(None, (network, snapshots, other)):
-            if not path.is_file():
-                raise MissingInputError(f"no file {path}; name it")
-        if train.is_file():
-            ids = [parent.id for parent in read_header(train).parents]
-            if read_header(network).id not in ids:
-                raise SettingsError(
-                    f"{train} is not the train of {network}; make it with: phasenet tensorize "
-                    f"{network}"
-                )
         return cls(
             network=network,
             train=train,
@@ -109,6 +109,12 @@ class ExplainPlan:
             study=read_header(self.network).study,
         )
         return Product(path=out, header=header, extras=report_files(out))
+
+
+def _header(path: Path, kind: Kind) -> Header:
+    header = read_header(path)
+    check_kind(path, header, kind)
+    return header
 
 
 def explain(plan: ExplainPlan, product: Product, *, reporter: Reporter) -> Report:
