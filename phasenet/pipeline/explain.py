@@ -192,7 +192,7 @@ def _parts(plan: ExplainPlan, reporter: Reporter) -> tuple[Part, ...]:
     from phasenet.insight.automaton import automaton_section
     from phasenet.insight.bonds import bonds_section
     from phasenet.insight.controls import controls_section
-    from phasenet.insight.importance import importance_section
+    from phasenet.insight.importance import STEPS, importance_section
     from phasenet.insight.interventions import interventions_section
     from phasenet.insight.observable import observable_section
 
@@ -213,4 +213,8 @@ def _parts(plan: ExplainPlan, reporter: Reporter) -> tuple[Part, ...]:
         ("automaton", "automaton", lambda p: automaton_section(subject(), progress=p)),
         ("importance", "mode importance", lambda p: importance_section(subject(), progress=p)),
     )
-    return tuple(Part(name=name, title=title, compute=make) for name, title, make in makers)
+    totals = {"observable": len(plan.states), "importance": STEPS}
+    return tuple(
+        Part(name=name, title=title, compute=make, total=totals.get(name, 0))
+        for name, title, make in makers
+    )
