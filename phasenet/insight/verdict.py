@@ -40,7 +40,9 @@ class Variance:
         and strings up to LOCAL sites as well; by longer strings as well. The last is NaN for
         half-integer spins and short chains, which have none.
     bound
-        Largest error of each because of the train.
+        Largest error of each because of the train, or standard error over shots.
+    sampled
+        Whether they are of the network itself on fresh shots, as its train is too far from it.
     zeros
         Whether the density of zeros alone does what all uniform densities do.
     """
@@ -51,6 +53,7 @@ class Variance:
     near: float
     strings: float
     bound: float
+    sampled: bool
     zeros: bool
 
 
@@ -204,7 +207,8 @@ def _numbers(variance: Variance | None, reaction: Reaction | None) -> list[str]:
         near = f"+ correlations up to {LOCAL:g} sites"
         names = ["densities", "site by site", near, "+ longer strings"]
         told = [f"{v:.3f} {n}" for v, n in zip(steps, names, strict=True) if np.isfinite(v)]
-        facts.append(f"R² within {variance.phase} {' → '.join(told)}")
+        where = f"{variance.phase}, on fresh shots," if variance.sampled else variance.phase
+        facts.append(f"R² within {where} {' → '.join(told)}")
     if reaction is not None:
         share, error = 100 * reaction.signs, 100 * reaction.signs_error
         text = f"random signs move shots of {reaction.phase} {share:.1f} ± {error:.1f} % of the "
@@ -235,7 +239,14 @@ def _variance(section: Section, phase: str | None) -> Variance | None:
     classes = labels["classes"]
     # Of two classes there is one difference of logits, of more one for each class.
     target = 0 if len(classes) == 2 else classes.index(phase)
-    nested = dict(zip(labels["families"], arrays["mixture_r2_nested"][place, target], strict=True))
+    shares = arrays["mixture_r2_nested"][place, target]
+    bound = float(np.nan_to_num(arrays["mixture_r2_error_bound"][place, target]))
+    name = "mixture_r2_nested_sampled"
+    sampled = 2 * bound > ADDS and name in arrays and np.isfinite(arrays[name][place, target]).all()
+    if sampled:
+        shares = arrays[name][place, target]
+        bound = float(arrays[f"{name}_error"][place, target].max())
+    nested = dict(zip(labels["families"], shares, strict=True))
     if not np.isfinite(list(nested.values())).all():
         return None
     near = [value for family, value in nested.items() if family != "string"]
@@ -245,7 +256,8 @@ def _variance(section: Section, phase: str | None) -> Variance | None:
         densities=float(nested.get("profile", nested["density"])),
         near=float(near[-1]),
         strings=float(nested.get("string", np.nan)),
-        bound=float(np.nan_to_num(arrays["mixture_r2_error_bound"][place, target])),
+        bound=bound,
+        sampled=bool(sampled),
         zeros=_zeros(section, place, target, float(nested["density"])),
     )
 

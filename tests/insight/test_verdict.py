@@ -1,5 +1,7 @@
 """The first sentence of a report: each of its outcomes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,34 @@ OUTCOMES = {
         [interventions(np.nan, np.nan)],
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("strings", "error", "words"),
+    [
+        (
+            0.886,
+            0.001,
+            "reads the density of zeros and short-range correlations; string order adds",
+        ),
+        (0.886, 0.04, "undecided: the train is too far from the network"),
+        (0.98, 0.001, "reads string order, which adds 0.100"),
+        (np.nan, 0.001, "undecided: the train is too far from the network"),
+    ],
+)
+def test_where_the_train_is_too_far_the_network_is_asked(strings, error, words):
+    section = observable(0.8, 0.88, 0.88, bound=0.1)
+    exact = section.arrays["mixture_r2_nested"]
+    sampled = np.full_like(exact, 0.1)
+    sampled[0, 0] = [0.78, 0.8, 0.85, 0.88, strings]
+    arrays = {
+        **section.arrays,
+        "mixture_r2_nested_sampled": sampled,
+        "mixture_r2_nested_sampled_error": np.full_like(exact, error),
+    }
+    text = report_verdict([dataclasses.replace(section, arrays=arrays)])
+    assert text.startswith(words), text
+    assert ("on fresh shots" in text) == (not np.isnan(strings))
 
 
 @pytest.mark.parametrize("words", OUTCOMES)
