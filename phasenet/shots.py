@@ -1,6 +1,7 @@
 """Labelled datasets of measurement snapshots: what each shot and each of their points is."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,6 +212,11 @@ class Shots:
 
     def __len__(self) -> int:
         return len(self.spins)
+
+    def at(self, chosen: slice | IntArray | NDArray[np.bool_]) -> "Shots":
+        """Return some of the shots: a range, indices, or a mask."""
+        rows: dict[str, Any] = {n: v if v is None else v[chosen] for n, v in vars(self).items()}
+        return Shots(**rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -25,7 +25,7 @@ from phasenet.networks.loaders import (
     mixed,
     together,
 )
-from phasenet.networks.selection import Part, part_of, shots_at
+from phasenet.networks.selection import Part, part_of
 from phasenet.seeds import stream
 from phasenet.shots import SampledPoint, SnapshotsHead
 from phasenet.storage.snapshots import SnapshotFile
@@ -263,7 +263,7 @@ def _read(file: SnapshotFile, part: Part, start: int, stop: int) -> tuple[NDArra
     shots = file.rows(start, stop)
     chosen = part.members[shots.point_index]
     if not chosen.all():
-        shots = shots_at(shots, np.flatnonzero(chosen))
+        shots = shots.at(np.flatnonzero(chosen))
     return part.inputs(shots), part.targets(shots)
 
 

@@ -1,13 +1,13 @@
 """Which shots of a dataset are wanted, and what is to be learned from them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasenet.errors import SettingsError, ShapeError
 from phasenet.shots import Shots, SnapshotsHead
-from phasenet.trains.train import Array, FloatArray, IntArray
+from phasenet.trains.train import Array, FloatArray
 
 _LABEL = "label"
 _SOFT_LABEL = "soft label"
@@ -93,12 +93,6 @@ def part_of(
         )
     table = None if target == _LIKELIHOODS else _table(head, target, members)
     return Part(head=head, members=members, sites=lengths[0], target=target, table=table)
-
-
-def shots_at(shots: Shots, chosen: IntArray) -> Shots:
-    """Some of the shots, by their indices."""
-    arrays = {name: value for name, value in vars(shots).items() if value is not None}
-    return replace(shots, **{name: array[chosen] for name, array in arrays.items()})
 
 
 def _nothing(head: SnapshotsHead, split: str, control: str, source: int | str | None) -> str:

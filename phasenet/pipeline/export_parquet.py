@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasenet.errors import PhasenetError, SettingsError
-from phasenet.networks.selection import shots_at
 from phasenet.pipeline.dataset_card import POINTS, SHOTS, dataset_card
 from phasenet.pipeline.dataset_facts import read_facts
 from phasenet.pipeline.export_snapshots import NOTES, needed, notes_of
@@ -77,7 +76,7 @@ def _fill(folder: Path, file: SnapshotFile) -> None:
             with parquet.ParquetWriter(place, schema, compression=_COMPRESSION) as writer:
                 for start in starts:
                     here = np.flatnonzero(chosen[start : start + _ROWS])
-                    shots = shots_at(file.rows(start, start + _ROWS), here)
+                    shots = file.rows(start, start + _ROWS).at(here)
                     writer.write_table(columns.table(shots))
     points = _points_table(file.head)
     parquet.write_table(points, folder / "points.parquet", compression=_COMPRESSION)

@@ -14,7 +14,7 @@ from phasenet.shots import Shots
 from phasenet.snapshots.repeats import Configurations
 from phasenet.storage.container import read_header
 from phasenet.storage.header import Header
-from phasenet.storage.snapshot_writer import BLOCK, rows_of
+from phasenet.storage.snapshot_writer import BLOCK
 from phasenet.storage.snapshots import SnapshotFile, read_head, stream_snapshots
 
 _SHARD, _MERGED = "shard", "merged"
@@ -96,7 +96,7 @@ def merge_snapshots(sources: Sequence[Path], out: Path) -> Header:
         training = Configurations()
         trained = np.asarray([p.split == "train" for p in head.points], dtype=bool)
         for block in _blocks(pieces):
-            training.add(rows_of(block, trained[block.point_index]))
+            training.add(block.at(trained[block.point_index]))
         return stream_snapshots(out, header, head, map(training.marked, _blocks(pieces)))
 
 

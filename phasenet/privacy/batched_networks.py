@@ -139,7 +139,7 @@ def trained_networks(
             )
             optimiser.zero_grad()
             # Each network has its own share of the sum, so that none feels the others.
-            (loss / rows.shape[1]).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss / rows.shape[1])
             optimiser.step()
     first, first_bias, last, last_bias = (tensor.detach() for tensor in weights)
     return StackedNetworks(first=first, first_bias=first_bias, last=last, last_bias=last_bias)

@@ -121,9 +121,9 @@ def joined_pool(snapshots: Snapshots, fresh: Snapshots) -> Pool:
     known = _trained_on(snapshots)
     rows, index = _matched(snapshots, fresh, known)
     kept = np.sort(np.concatenate([known, snapshots.in_split("validation")]))
-    added = replace(_taken(fresh.shots, rows), point_index=index.astype(np.int32))
+    added = replace(fresh.shots.at(rows), point_index=index.astype(np.int32))
     width = max(part.spins.shape[1] for part in (snapshots.shots, added))
-    parts = [_filled(part, width) for part in (_taken(snapshots.shots, kept), added)]
+    parts = [_filled(part, width) for part in (snapshots.shots.at(kept), added)]
     joined = _concatenated(parts, len(snapshots.head.classes))
     whole = Snapshots(head=snapshots.head, shots=joined)
     members = np.concatenate(
@@ -155,7 +155,7 @@ def half_of_points(index: IntArray, rng: np.random.Generator) -> Mask:
 
 def chosen_shots(snapshots: Snapshots, rows: IntArray) -> Snapshots:
     """A dataset with some of its shots only, and all of its points."""
-    return replace(snapshots, shots=_taken(snapshots.shots, rows))
+    return replace(snapshots, shots=snapshots.shots.at(rows))
 
 
 def _pool(snapshots: Snapshots, members: IntArray, inside: Mask, fair: Mask) -> Pool:
@@ -238,13 +238,6 @@ def _matched(snapshots: Snapshots, fresh: Snapshots, known: IntArray) -> tuple[I
             "another seed"
         )
     return chosen, points
-
-
-def _taken(shots: Shots, rows: IntArray) -> Shots:
-    found: dict[str, Array | None] = {
-        name: None if value is None else value[rows] for name, value in vars(shots).items()
-    }
-    return Shots(**found)  # type: ignore[arg-type]
 
 
 def _filled(shots: Shots, width: int) -> Shots:

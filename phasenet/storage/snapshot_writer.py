@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from phasenet.errors import ShapeError
 from phasenet.shots import NO_SITE, SPLITS, Shots, SnapshotsHead
@@ -207,16 +206,6 @@ def no_shots(classes: int) -> Shots:
         log_probability=np.zeros(0),
         class_log_likelihood=np.zeros((0, classes)),
     )
-
-
-def rows_of(shots: Shots, chosen: slice | NDArray[np.bool_]) -> Shots:
-    """Some of the shots.
-
-    >>> len(rows_of(no_shots(2), slice(0, 10)))
-    0
-    """
-    rows: dict[str, Any] = {n: v if v is None else v[chosen] for n, v in vars(shots).items()}
-    return Shots(**rows)
 
 
 def snapshots_id(values: Mapping[str, Scalar], digests: Mapping[str, Digest]) -> str:

@@ -46,7 +46,6 @@ from phasenet.storage.snapshot_writer import (
     TYPES,
     Digest,
     SnapshotWriter,
-    rows_of,
     snapshots_id,
 )
 from phasenet.trains.train import Array
@@ -55,7 +54,7 @@ from phasenet.trains.train import Array
 def write_snapshots(path: Path, header: Header, snapshots: Snapshots) -> Header:
     """Write a dataset; return the header as written."""
     starts = range(0, len(snapshots.shots), BLOCK)
-    blocks = (rows_of(snapshots.shots, slice(start, start + BLOCK)) for start in starts)
+    blocks = (snapshots.shots.at(slice(start, start + BLOCK)) for start in starts)
     return stream_snapshots(path, header, snapshots.head, blocks)
 
 

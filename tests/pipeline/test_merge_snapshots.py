@@ -16,7 +16,6 @@ from phasenet.settings import RunSettings
 from phasenet.shots import MatchedPair, SampledPoint, Shots, Snapshots, SnapshotsHead, Source
 from phasenet.snapshots.repeats import Configurations
 from phasenet.storage.header import Header, Kind, Parent
-from phasenet.storage.snapshot_writer import rows_of
 from phasenet.storage.snapshots import read_snapshots, write_snapshots
 
 POINTS = 7
@@ -99,7 +98,7 @@ def shots(per_point=PER_POINT, seed=0):
 def marked(value):
     trained = np.array([p.split == "train" for p in value.head.points])
     training = Configurations()
-    training.add(rows_of(value.shots, trained[value.shots.point_index]))
+    training.add(value.shots.at(trained[value.shots.point_index]))
     return replace(value, shots=training.marked(value.shots))
 
 
@@ -117,7 +116,7 @@ def shards(folder, header, value, count):
         settings = {**header.settings, "shard": [number, count]}
         paths.append(folder / f"shard{number}.snapshots.h5")
         # What a shard alone knows of repeats is wrong.
-        part = replace(rows_of(value.shots, own), in_training=np.ones(own.sum(), dtype=bool))
+        part = replace(value.shots.at(own), in_training=np.ones(own.sum(), dtype=bool))
         write_snapshots(paths[-1], replace(header, settings=settings), replace(value, shots=part))
     return paths
 

@@ -24,7 +24,7 @@ from phasenet.shots import NO_SITE, SampledPoint, Shots, Snapshots, SnapshotsHea
 from phasenet.storage.container import Content, write_file
 from phasenet.storage.header import Header, Kind
 from phasenet.storage.snapshot_heads import head_content
-from phasenet.storage.snapshot_writer import CHUNK, no_shots, rows_of
+from phasenet.storage.snapshot_writer import CHUNK, no_shots
 from phasenet.storage.snapshots import (
     SnapshotFile,
     read_head,
@@ -78,7 +78,7 @@ def same_shots(one, other):
 
 def cut(everything, edges):
     edges = [0, *sorted(edges), len(everything)]
-    return [rows_of(everything, slice(a, b)) for a, b in itertools.pairwise(edges)]
+    return [everything.at(slice(a, b)) for a, b in itertools.pairwise(edges)]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_rows_without_the_rest(large):
         np.testing.assert_array_equal(file.point_index, value.shots.point_index)
         assert file.point_index.dtype == np.int32
         for start, stop in ((0, 1), (1000, 1100), (CHUNK, 2 * CHUNK), (2300, 9999), (5, 5)):
-            same_shots(file.rows(start, stop), rows_of(value.shots, slice(start, stop)))
+            same_shots(file.rows(start, stop), value.shots.at(slice(start, stop)))
         assert sum(len(block) for block in file.blocks()) == file.length
         file.check()
     # It opens again.
