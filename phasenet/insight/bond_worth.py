@@ -9,13 +9,13 @@ from torch import nn
 from phasenet.insight.bond_shots import LabelledShots
 from phasenet.insight.layer_bonds import ablated_layers
 from phasenet.insight.separation import discriminability, linear_scores
-from phasenet.insight.subject import logits_of
 from phasenet.insight.train_bonds import (
     BondView,
     bond_views,
     kept_values,
     uniform_spectra,
 )
+from phasenet.networks.functions import logits_function
 from phasenet.networks.layers.spectra import BondSpectrum
 from phasenet.statistics import area_under_curve
 from phasenet.trains.train import FloatArray, TensorTrain
@@ -158,7 +158,7 @@ def layer_ablations(network: nn.Module, shots: LabelledShots) -> tuple[LayerAbla
     """Accuracy and gap without each of the leading indices of each bond of each layer."""
     found = []
     for layer, bond, index, changed in ablated_layers(network, _LEADING):
-        gaps = shots.gaps(logits_of(changed, shots.spins))
+        gaps = shots.gaps(logits_function(changed)(shots.spins))
         accuracy, gap = accuracy_and_gap(gaps, shots)
         found.append(LayerAblation(layer=layer, bond=bond, index=index, accuracy=accuracy, gap=gap))
     return tuple(found)

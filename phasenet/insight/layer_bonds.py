@@ -15,7 +15,7 @@ from phasenet.insight.separation import (
     distance_error,
     linear_scores,
 )
-from phasenet.insight.subject import logits_of
+from phasenet.networks.functions import logits_function
 from phasenet.networks.layers.convolutions import TensorizedConvolution
 from phasenet.networks.layers.cp import CPLinear
 from phasenet.networks.layers.forms import Tensorized, replaced
@@ -97,7 +97,7 @@ def stack_view(
     found = [_stage("input, one-hot", _one_hot(spins), second, seed)]
     for name, values in _features(network, spins).items():
         found.append(_stage(name, values, second, seed))
-    return (*found, _stage("logits", logits_of(network, spins), second, seed))
+    return (*found, _stage("logits", logits_function(network)(spins), second, seed))
 
 
 def ablated_layers(network: nn.Module, most: int) -> Iterator[tuple[str, str, int, nn.Module]]:

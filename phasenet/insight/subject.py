@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import nn
 
 from phasenet.card import StudyCard
+from phasenet.networks.functions import logits_function, probabilities_function
 from phasenet.points import ParameterPoint
 from phasenet.records import TensorizedClassifier
 from phasenet.shots import Snapshots
 from phasenet.trained import TrainedNetwork
 from phasenet.trains.form import StateForm
 from phasenet.trains.train import FloatArray, IntArray
-
-_ROWS = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,29 +70,12 @@ class Subject:
 
     def logits(self, spins: IntArray) -> FloatArray:
         """Logits of local states of shape (shots, sites), shape (shots, classes)."""
-        return logits_of(self.network, spins)
+        return logits_function(self.network)(spins)
 
     def probabilities(self, spins: IntArray) -> FloatArray:
         """Probabilities of the classes, shape (shots, classes); not tempered."""
-        logits = self.logits(spins)
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+        return probabilities_function(self.network)(spins)
 
 
 Progress = Callable[[int, str], None]
 """Hears of steps that are done, and a word about them."""
-
-
-def logits_of(network: nn.Module, spins: IntArray) -> FloatArray:
-    """Logits of a network for local states of shape (shots, sites), shape (shots, classes).
-
-    >>> network = nn.Sequential(nn.Embedding(3, 2), nn.Flatten()).eval()
-    >>> logits_of(network, np.zeros((5, 1), dtype=np.uint8)).shape
-    (5, 2)
-    """
-    with torch.no_grad():
-        found = [
-            network(torch.as_tensor(np.asarray(part), dtype=torch.long)).double().numpy()
-            for part in np.array_split(spins, max(1, -(-len(spins) // _ROWS)))
-        ]
-    return np.concatenate(found)

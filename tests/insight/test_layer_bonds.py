@@ -6,9 +6,9 @@ from torch import nn
 from phasenet.insight.bonds import bonds_section
 from phasenet.insight.layer_bonds import ablated_layers, layer_spectra, stack_view, without
 from phasenet.insight.separation import linear_scores
-from phasenet.insight.subject import logits_of
 from phasenet.networks.architectures.gru import GRUClassifier
 from phasenet.networks.convolutional import ConvolutionalClassifier
+from phasenet.networks.functions import logits_function
 from phasenet.networks.layers.activations import bond_activations
 from phasenet.networks.layers.convolutions import TensorizedConvolution
 from phasenet.networks.layers.cp import CPLinear
@@ -131,13 +131,13 @@ def test_places_of_a_convolution_are_averaged():
 
 def test_ablated_networks_are_others_and_the_network_stays():
     network, (spins, _) = toy_mlp(), shots()
-    before = logits_of(network, spins)
+    before = logits_function(network)(spins)
     spectra = layer_spectra(network)
     found = list(ablated_layers(network, 1))
     assert [(layer, bond) for layer, bond, _, _ in found] == list(spectra)
     for _, _, _, changed in found:
-        assert not np.allclose(logits_of(changed, spins), before)
-    assert np.array_equal(logits_of(network, spins), before)
+        assert not np.allclose(logits_function(changed)(spins), before)
+    assert np.array_equal(logits_function(network)(spins), before)
 
 
 def test_section_and_figures_of_a_tensorized_network():
